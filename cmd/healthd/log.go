@@ -1,0 +1,84 @@
+package main
+
+import (
+	"bytes"
+	"io"
+	"log/slog"
+	"math"
+	"time"
+
+	"github.com/halobuzz/healthd/internal/config"
+	"github.com/halobuzz/healthd/internal/health"
+	"github.com/halobuzz/healthd/internal/server"
+)
+
+// lineWriter hands lines to a goroutine that writes them, so that a reader that
+// stopped reading (a full pipe) blocks no one who logs: not the lifecycle, not the
+// accept loop. Lines over what it keeps are dropped.
+type lineWriter struct {
+	lines chan []byte
+	done  chan struct{}
+}
+
+func newLineWriter(to io.Writer) *lineWriter {
+	w := &lineWriter{lines: make(chan []byte, 64), done: make(chan struct{})}
+	go func() {
+		defer close(w.done)
+		for line := range w.lines {
+			to.Write(line) // an error leaves nobody to tell
+		}
+	}()
+	return w
+}
+
+// Write takes one whole line, as slog's handlers write it. It never blocks.
+func (w *lineWriter) Write(line []byte) (int, error) {
+	select {
+	case w.lines <- bytes.Clone(line):
+	default:
+	}
+	return len(line), nil
+}
+
+// close writes what is left, for half a second at most. Nothing may log after it.
+func (w *lineWriter) close() {
+	close(w.lines)
+	select {
+	case <-w.done:
+	case <-time.After(time.Second / 2):
+	}
+}
+
+func logHandler(to io.Writer, cfg config.Config) slog.Handler {
+	options := &slog.HandlerOptions{Level: cfg.LogLevel}
+	if cfg.LogJSON {
+		return slog.NewJSONHandler(to, options)
+	}
+	return slog.NewTextHandler(to, options)
+}
+
+// startAttrs are what a person looks for in a log's first line.
+func startAttrs(cfg config.Config, s *health.State) []slog.Attr {
+	url := cfg.Listen.URL()
+	attrs := []slog.Attr{
+		slog.String("service", cfg.ServiceName),
+		slog.String("url", url),
+		slog.String("environment", cfg.Environment),
+		slog.Float64("heapMB", megabytes(s.Sample.Heap)),
+		slog.Float64("rssMB", megabytes(s.Sample.RSS)),
+	}
+	if limit := s.Sample.GoLimit; limit.OK {
+		attrs = append(attrs, slog.Int64("goLimitBytes", limit.N))
+	}
+	attrs = append(attrs, slog.String("goLimitSource", s.Sample.GoLimitSource))
+	if limit := s.Sample.Container.Limit; limit.OK {
+		attrs = append(attrs, slog.Int64("limitBytes", limit.N))
+	}
+	return append(attrs,
+		slog.String("health", url+server.LivePath),
+		slog.String("monitoring", url+server.MonitoringPath),
+		slog.String("version", version))
+}
+
+// megabytes has one decimal; 1 MB is 1,000,000 bytes.
+func megabytes(bytes int64) float64 { return math.Round(float64(bytes)/1e5) / 10 }

@@ -1,0 +1,215 @@
+// Package config turns the process environment and an optional .env file into a
+// Config, or into one line for each thing that is wrong with them.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/netip"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/joho/godotenv"
+)
+
+// Config is the whole configuration, checked.
+type Config struct {
+	Listen          Address
+	ServiceName     string
+	Environment     string
+	MemoryLimit     int64         // GOMEMLIMIT in bytes; 0 is unset, math.MaxInt64 is off
+	MaxConnections  int           // 0 is auto
+	WarnPercent     int           // of the container's limit
+	FailPercent     int           // likewise, above WarnPercent
+	MemoryInterval  time.Duration // between two lines of vitals; 0 is off
+	DrainDelay      time.Duration
+	ShutdownTimeout time.Duration
+	LogJSON         bool
+	LogLevel        slog.Level
+}
+
+// Address is where the service listens.
+type Address struct {
+	Host netip.Addr // the zero Addr is every address, IPv4 and IPv6
+	Port uint16
+}
+
+// String is the address as net.Listen takes it.
+func (a Address) String() string {
+	if !a.Host.IsValid() {
+		return fmt.Sprintf(":%d", a.Port)
+	}
+	return netip.AddrPortFrom(a.Host, a.Port).String()
+}
+
+// URL is the address as a person would open it.
+func (a Address) URL() string {
+	host := a.Host
+	if !host.IsValid() {
+		host = netip.IPv4Unspecified()
+	}
+	return "http://" + netip.AddrPortFrom(host, a.Port).String()
+}
+
+// Local is the address on which a process on the same machine reaches the
+// service. It is IPv4's loopback even when the service listens on both
+// families: a name or ::1 may be missing in a container.
+func (a Address) Local() netip.AddrPort {
+	host := a.Host
+	if !host.IsValid() || host.IsUnspecified() {
+		host = netip.AddrFrom4([4]byte{127, 0, 0, 1})
+	}
+	return netip.AddrPortFrom(host, a.Port)
+}
+
+// Load reads every key: from getenv, else from the file dotenv where it exists,
+// else the default. An empty value counts as unset. The error joins one line per
+// problem, each naming its key and value.
+func Load(getenv func(string) string, dotenv string) (Config, error) {
+	s := open(getenv, dotenv)
+	c := Config{
+		Listen:          s.address(),
+		ServiceName:     value(s, "SERVICE_NAME", "healthd", "", text),
+		Environment:     value(s, "ENVIRONMENT", "production", "", text),
+		MemoryLimit:     value(s, "GOMEMLIMIT", "", "a memory limit (whole bytes over 0 with B, KiB, MiB, GiB or TiB, or off)", optional(ParseMemoryLimit)),
+		MaxConnections:  value(s, "MAX_CONNECTIONS", "auto", "auto or a whole number, at least 4", connections),
+		WarnPercent:     value(s, "MEMORY_WARN_PERCENT", "80", "a whole percentage (6-100)", percent),
+		FailPercent:     value(s, "MEMORY_FAIL_PERCENT", "90", "a whole percentage (6-100)", percent),
+		MemoryInterval:  value(s, "MEMORY_LOG_INTERVAL", "30s", durationWanted, duration),
+		DrainDelay:      value(s, "DRAIN_DELAY", "3s", durationWanted, duration),
+		ShutdownTimeout: value(s, "SHUTDOWN_TIMEOUT", "5s", durationWanted, duration),
+		LogJSON:         value(s, "LOG_FORMAT", "text", "text or json", oneOf(map[string]bool{"text": false, "json": true})),
+		LogLevel: value(s, "LOG_LEVEL", "info", "debug, info, warn or error", oneOf(map[string]slog.Level{
+			"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError,
+		})),
+	}
+	if c.WarnPercent != 0 && c.FailPercent != 0 && c.WarnPercent >= c.FailPercent {
+		s.problem("MEMORY_WARN_PERCENT", strconv.Itoa(c.WarnPercent),
+			fmt.Sprintf("less than MEMORY_FAIL_PERCENT (%d)", c.FailPercent))
+	}
+	return c, errors.Join(s.problems...)
+}
+
+// LoadAddress reads PORT and HOST alone, so that no other key can fail its caller.
+func LoadAddress(getenv func(string) string, dotenv string) (Address, error) {
+	s := open(getenv, dotenv)
+	return s.address(), errors.Join(s.problems...)
+}
+
+// source is where values come from, and what was wrong with them.
+type source struct {
+	getenv   func(string) string
+	file     map[string]string
+	problems []error
+}
+
+func open(getenv func(string) string, dotenv string) *source {
+	s := &source{getenv: getenv}
+	// Read leaves the process environment alone, where Load would change it.
+	file, err := godotenv.Read(dotenv)
+	pathErr, isPath := errors.AsType[*fs.PathError](err)
+	_, noKey := file[""]
+	name := filepath.Base(dotenv)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+	case isPath:
+		s.problems = append(s.problems, fmt.Errorf("%s: %w", name, pathErr.Err))
+	case err != nil:
+		// The parser's message quotes the file, and with it every secret in it.
+		s.problems = append(s.problems, fmt.Errorf("%s: is not a list of KEY=value lines", name))
+	case noKey:
+		// What the parser makes of "=x", and of a last line without "=".
+		s.problems = append(s.problems, fmt.Errorf("%s: has a line without a key or without =", name))
+	}
+	s.file = file
+	return s
+}
+
+func (s *source) problem(key, value, want string) {
+	s.problems = append(s.problems, fmt.Errorf("%s: %q is not %s", key, value, want))
+}
+
+func (s *source) address() Address {
+	return Address{
+		Host: value(s, "HOST", "", "an IP address or localhost", optional(host)),
+		Port: value(s, "PORT", "4000", "a port (1-65535)", port),
+	}
+}
+
+// value reads one key. What parse refuses is a problem: the value is not want.
+func value[T any](s *source, key, fallback, want string, parse func(string) (T, bool)) T {
+	raw := s.getenv(key)
+	if raw == "" {
+		raw = s.file[key]
+	}
+	if raw == "" {
+		raw = fallback
+	}
+	v, ok := parse(raw)
+	if !ok {
+		s.problem(key, raw, want)
+	}
+	return v
+}
+
+const durationWanted = "a duration such as 30s or 2m, or 0"
+
+func text(s string) (string, bool) { return s, true }
+
+func port(s string) (uint16, bool) {
+	n, err := strconv.ParseUint(s, 10, 16)
+	return uint16(n), err == nil && n > 0
+}
+
+func host(s string) (netip.Addr, bool) {
+	if s == "localhost" {
+		s = "127.0.0.1" // without a resolver, which a container may lack
+	}
+	addr, err := netip.ParseAddr(s)
+	return addr, err == nil
+}
+
+func connections(s string) (int, bool) {
+	if s == "auto" {
+		return 0, true
+	}
+	n, err := strconv.Atoi(s)
+	return n, err == nil && n >= 4
+}
+
+func percent(s string) (int, bool) {
+	n, err := strconv.Atoi(s)
+	if err != nil || n < 6 || n > 100 {
+		return 0, false
+	}
+	return n, true
+}
+
+func duration(s string) (time.Duration, bool) {
+	if s != "0" && s[len(s)-1] >= '0' && s[len(s)-1] <= '9' {
+		return 0, false // time.ParseDuration takes "+0", "-0" and "00" too
+	}
+	d, err := time.ParseDuration(s)
+	return d, err == nil && d >= 0
+}
+
+// optional makes the empty string the zero value.
+func optional[T any](parse func(string) (T, bool)) func(string) (T, bool) {
+	return func(s string) (T, bool) {
+		if s == "" {
+			var zero T
+			return zero, true
+		}
+		return parse(s)
+	}
+}
+
+func oneOf[T any](values map[string]T) func(string) (T, bool) {
+	return func(s string) (T, bool) {
+		v, ok := values[s]
+		return v, ok
+	}
+}

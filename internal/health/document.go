@@ -1,0 +1,46 @@
+package health
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http"
+	"strconv"
+)
+
+// ContentType is the media type of every Document.
+const ContentType = "application/health+json"
+
+// Document is an answer, encoded. It does not change.
+type Document struct {
+	Code   int      // HTTP status: 200 for pass and warn, 503 for fail
+	Body   []byte   // one line of JSON
+	Length []string // of Body, as a header's value
+}
+
+// NewDocument encodes a status and, when it is not pass, the reason.
+func NewDocument(status Status, output string) Document {
+	var e encoder
+	return e.encode(status, struct {
+		Status Status `json:"status"`
+		Output string `json:"output,omitempty"`
+	}{status, output})
+}
+
+// encoder makes documents in a buffer that it keeps.
+type encoder struct {
+	buf bytes.Buffer
+}
+
+// encode makes a document of v, which says status.
+func (e *encoder) encode(status Status, v any) Document {
+	e.buf.Reset()
+	if err := json.NewEncoder(&e.buf).Encode(v); err != nil {
+		panic(err) // a NaN at worst, and the percentages have none
+	}
+	d := Document{Code: http.StatusOK, Body: bytes.Clone(e.buf.Bytes())}
+	if status == Fail {
+		d.Code = http.StatusServiceUnavailable
+	}
+	d.Length = []string{strconv.Itoa(len(d.Body))}
+	return d
+}

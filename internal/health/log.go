@@ -1,0 +1,94 @@
+package health
+
+import (
+	"context"
+	"log/slog"
+	"math"
+	"time"
+
+	"github.com/halobuzz/healthd/internal/memory"
+)
+
+// Log writes what is published until ctx is done: a line on every change of the
+// verdict or of the Go memory limit, and a line of vitals per interval unless that
+// is 0. The sampler does not write it: a log that blocks must not stop the samples.
+// memoryLimit is the GOMEMLIMIT asked for, as memory.NewReader takes it.
+func (m *Monitor) Log(ctx context.Context, log *slog.Logger, interval time.Duration, memoryLimit int64) {
+	status := Pass
+	goLimit := m.State().Sample.GoLimit
+	if memoryLimit != 0 && memoryLimit != math.MaxInt64 {
+		goLimit = memory.Value{N: memoryLimit, OK: true}
+	}
+	due := time.Now().Add(interval)
+	for {
+		s := m.State()
+		if s.Sample.GoLimit != goLimit {
+			log.LogAttrs(ctx, slog.LevelInfo, "GOMEMLIMIT changed with the container", s.limitAttrs(goLimit)...)
+			goLimit = s.Sample.GoLimit
+		}
+		if s.Status != status {
+			log.LogAttrs(ctx, s.Status.level(), "status changed", s.statusAttrs()...)
+			status = s.Status
+		}
+		// Half a period early is as close to due as a sample comes.
+		if now := time.Now(); interval > 0 && !now.Add(Period/2).Before(due) {
+			log.LogAttrs(ctx, slog.LevelInfo, "vitals", s.vitals()...)
+			due = now.Add(interval)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-m.published:
+		}
+	}
+}
+
+// level is the log level at which a change to the status is told.
+func (s Status) level() slog.Level {
+	switch s {
+	case Fail:
+		return slog.LevelError
+	case Warn:
+		return slog.LevelWarn
+	}
+	return slog.LevelInfo
+}
+
+func (s *State) statusAttrs() []slog.Attr {
+	attrs := []slog.Attr{slog.String("status", string(s.Status))}
+	if s.Output != "" {
+		attrs = append(attrs, slog.String("output", s.Output))
+	}
+	return append(attrs, s.vitals()...)
+}
+
+func (s *State) limitAttrs(before memory.Value) []slog.Attr {
+	var attrs []slog.Attr
+	attrs = appendKnown(attrs, "goLimitBytesBefore", before)
+	attrs = appendKnown(attrs, "goLimitBytes", s.Sample.GoLimit)
+	attrs = append(attrs, slog.String("goLimitSource", s.Sample.GoLimitSource))
+	return appendKnown(attrs, "limitBytes", s.Sample.Container.Limit)
+}
+
+// vitals are the memory figures, under their names in the report.
+func (s *State) vitals() []slog.Attr {
+	c := &s.Sample.Container
+	attrs := []slog.Attr{
+		slog.Int64("heapBytes", s.Sample.Heap),
+		slog.Int64("goBytes", s.Sample.Go),
+		slog.Int64("rssBytes", s.Sample.RSS),
+	}
+	attrs = appendKnown(attrs, "workingSetBytes", c.WorkingSet)
+	attrs = appendKnown(attrs, "limitBytes", c.Limit)
+	if used, ok := usedPercent(c); ok {
+		attrs = append(attrs, slog.Float64("usedPercent", oneDecimal(used)))
+	}
+	return attrs
+}
+
+func appendKnown(attrs []slog.Attr, name string, v memory.Value) []slog.Attr {
+	if !v.OK {
+		return attrs
+	}
+	return append(attrs, slog.Int64(name, v.N))
+}

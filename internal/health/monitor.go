@@ -1,0 +1,88 @@
+// Package health says what the numbers mean. It judges a sample, encodes the
+// answers once, and publishes them for any number of readers.
+package health
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"github.com/halobuzz/healthd/internal/memory"
+)
+
+// Period is the time between two samples.
+const Period = time.Second
+
+// Options say whose health it is and where the thresholds lie.
+type Options struct {
+	Service     string
+	Environment string
+	Release     string
+	WarnPercent float64 // of the container's limit
+	FailPercent float64
+}
+
+// State is what one sample led to. It does not change.
+type State struct {
+	Status Status
+	Output string // the reason when Status is not Pass
+	Sample memory.Sample
+	Report Document // the monitoring document
+	Ready  Document // the readiness document
+}
+
+// Monitor samples once a second and publishes the result. Readers cost it nothing.
+type Monitor struct {
+	reader      *memory.Reader
+	connections func() Connections
+	reporter    reporter
+	encoder     encoder
+	ready       Document // the readiness document of Pass
+	state       atomic.Pointer[State]
+	published   chan struct{}
+}
+
+// NewMonitor returns a Monitor that has taken its first sample.
+func NewMonitor(reader *memory.Reader, connections func() Connections, options Options) *Monitor {
+	m := &Monitor{
+		reader:      reader,
+		connections: connections,
+		reporter:    reporter{options: options, started: time.Now()},
+		ready:       NewDocument(Pass, ""),
+		published:   make(chan struct{}, 1),
+	}
+	m.sample()
+	return m
+}
+
+// State is the newest published state.
+func (m *Monitor) State() *State { return m.state.Load() }
+
+// Run samples until ctx is done.
+func (m *Monitor) Run(ctx context.Context) {
+	tick := time.NewTicker(Period)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			m.sample()
+		}
+	}
+}
+
+func (m *Monitor) sample() {
+	s := &State{Sample: m.reader.Read(), Ready: m.ready}
+	report := m.reporter.report(&s.Sample, m.connections(), time.Now())
+	s.Status, s.Output = report.Status, report.Output
+	s.Report = m.encoder.encode(s.Status, &report)
+	if s.Status != Pass {
+		s.Ready = NewDocument(s.Status, s.Output)
+	}
+	m.state.Store(s)
+	select {
+	case m.published <- struct{}{}:
+	default: // the log is behind; it will find this state or a newer one
+	}
+}

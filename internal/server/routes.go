@@ -1,0 +1,60 @@
+package server
+
+import (
+	"log/slog"
+	"net/http"
+
+	"github.com/halobuzz/healthd/internal/health"
+)
+
+// The paths that are served.
+const (
+	LivePath       = "/healthz"
+	ReadyPath      = "/readyz"
+	MonitoringPath = "/api/v1/monitoring/health"
+)
+
+func (s *Server) routes() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET "+LivePath, func(w http.ResponseWriter, r *http.Request) {
+		s.write(w, r, &s.live)
+	})
+	mux.HandleFunc("GET "+ReadyPath, func(w http.ResponseWriter, r *http.Request) {
+		if s.draining.Load() {
+			s.write(w, r, &s.notReady)
+			return
+		}
+		s.write(w, r, &s.monitor.State().Ready)
+	})
+	mux.HandleFunc("GET "+MonitoringPath, func(w http.ResponseWriter, r *http.Request) {
+		s.write(w, r, &s.monitor.State().Report)
+	})
+	return s.closing(mux)
+}
+
+// closing makes every answer of a draining server the last on its connection. Turning
+// keep-alives off would cut idle connections at once, with a request perhaps on its way.
+func (s *Server) closing(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if s.draining.Load() {
+			w.Header().Set("Connection", "close")
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// write sends a document. Assigning kept slices, where Header.Set would make new ones,
+// is what makes it free of allocations.
+func (s *Server) write(w http.ResponseWriter, r *http.Request, d *health.Document) {
+	h := w.Header()
+	h["Content-Type"] = s.contentType
+	h["Cache-Control"] = s.cache
+	h["X-Content-Type-Options"] = s.sniff
+	h["Content-Length"] = d.Length
+	w.WriteHeader(d.Code)
+	w.Write(d.Body)
+	if ctx := r.Context(); s.options.Log.Enabled(ctx, slog.LevelDebug) {
+		s.options.Log.LogAttrs(ctx, slog.LevelDebug, "request", slog.String("method", r.Method),
+			slog.String("path", r.URL.Path), slog.Int("code", d.Code), slog.String("from", r.RemoteAddr))
+	}
+}

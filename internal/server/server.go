@@ -1,0 +1,128 @@
+// Package server serves the published documents over HTTP, and stops without losing
+// a request.
+package server
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/halobuzz/healthd/internal/health"
+)
+
+// Options say how the server logs and stops.
+type Options struct {
+	Log             *slog.Logger
+	DrainDelay      time.Duration // not ready but still serving, after SIGTERM
+	ShutdownTimeout time.Duration // for requests in flight, after that
+}
+
+// Server serves one Monitor.
+type Server struct {
+	monitor     *health.Monitor
+	connections *Connections
+	options     Options
+	http        http.Server
+	draining    atomic.Bool
+
+	live        health.Document
+	notReady    health.Document // readiness while draining
+	contentType []string
+	cache       []string
+	sniff       []string
+}
+
+// New returns a Server that is not listening yet.
+func New(monitor *health.Monitor, connections *Connections, options Options) *Server {
+	s := &Server{
+		monitor:     monitor,
+		connections: connections,
+		options:     options,
+		live:        health.NewDocument(health.Pass, ""),
+		notReady:    health.NewDocument(health.Fail, "the service is shutting down"),
+		contentType: []string{health.ContentType},
+		cache:       []string{"no-store"},
+		sniff:       []string{"nosniff"},
+	}
+	s.http = http.Server{
+		Handler:   s.routes(),
+		ConnState: connections.track,
+		ErrorLog:  slog.NewLogLogger(options.Log.Handler(), slog.LevelWarn),
+		Protocols: new(http.Protocols),
+
+		// A prober's header fits one packet; 5 s outlasts a lost one sent again twice.
+		ReadHeaderTimeout: 5 * time.Second,
+		// No document wants a body, so one that is slow to come is not waited for.
+		ReadTimeout: 10 * time.Second,
+		// An answer fits the socket's buffer: a write that blocks has a reader that left.
+		WriteTimeout: 10 * time.Second,
+		// Longer than the 10-30 s at which probes and load balancers come back.
+		IdleTimeout: 60 * time.Second,
+		// At the default of 1 MB, 200 slow clients fill a 256 MB container.
+		MaxHeaderBytes: 8 << 10,
+	}
+	s.http.Protocols.SetHTTP1(true)
+	return s
+}
+
+// silence is how long a connection may take to send a header once the server stops.
+// http.Server.Shutdown alone would wait five seconds for each.
+const silence = time.Second
+
+// errForced is a stop that did not wait for the requests in flight.
+var errForced = errors.New("stopped at once by a second signal")
+
+// Run serves ln until a signal arrives, and then stops: SIGTERM drains first, another
+// signal does not, and a second one ends it at once with an error.
+func (s *Server) Run(ln net.Listener, signals <-chan os.Signal) error {
+	served := make(chan error, 1)
+	go func() { served <- s.http.Serve(ln) }()
+	select {
+	case err := <-served:
+		return err
+	case sig := <-signals:
+		err := s.stop(sig, signals)
+		s.http.Close()
+		<-served
+		return err
+	}
+}
+
+// stop waits until no request is in flight, for as long as the options allow. The two
+// waits do not share their time, and no client can stretch either: the sum is known.
+func (s *Server) stop(sig os.Signal, signals <-chan os.Signal) error {
+	s.draining.Store(true)
+	if sig == syscall.SIGTERM {
+		s.options.Log.Info("draining", "signal", sig, "delay", s.options.DrainDelay)
+		select {
+		case <-time.After(s.options.DrainDelay):
+		case <-signals:
+			return errForced
+		}
+	}
+	s.options.Log.Info("stopping", "signal", sig, "timeout", s.options.ShutdownTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), s.options.ShutdownTimeout)
+	defer cancel()
+	down := make(chan error, 1)
+	go func() { down <- s.http.Shutdown(ctx) }()
+	s.connections.closeSilent(silence)
+	rest := time.AfterFunc(silence, func() { s.connections.closeSilent(0) })
+	defer rest.Stop()
+	select {
+	case err := <-down:
+		if err != nil {
+			s.options.Log.Warn("closing connections in use", "connections", s.connections.Count().Open)
+		}
+		return nil
+	case <-signals:
+		cancel()
+		<-down
+		return errForced
+	}
+}
