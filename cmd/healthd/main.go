@@ -1,45 +1,8 @@
-// Healthd is a health service: it tells the truth about its memory over HTTP.
-//
-// Usage:
-//
-//	healthd [serve]       serve until SIGTERM or SIGINT
-//	healthd probe [PATH]  ask the service on this machine (default /healthz)
-//	healthd version       print the version
-//
-// Endpoints (GET and HEAD, application/health+json):
-//
-//	/healthz                   200 while the process serves, whatever its memory
-//	/readyz                    200 when it should get traffic, else 503
-//	/api/v1/monitoring/health  everything it knows; 503 when memory is at the limit
-//
-// Configuration is read from the environment, then from .env in the working
-// directory, then from these defaults; an empty value counts as unset:
-//
-//	PORT=4000               TCP port
-//	HOST=                   IP address or localhost; empty is every address
-//	SERVICE_NAME=healthd    shown in the log and the report
-//	ENVIRONMENT=production  likewise
-//	GOMEMLIMIT=             Go memory limit, such as 200MiB or off; empty is 80 % of
-//	                        the container's limit, which no value exceeds
-//	MAX_CONNECTIONS=auto    connections kept; auto is one per 512 KiB of the
-//	                        container's limit, 64 to 512
-//	MEMORY_WARN_PERCENT=80  of the container's limit: status warn
-//	MEMORY_FAIL_PERCENT=90  of the container's limit: status fail
-//	MEMORY_LOG_INTERVAL=30s time between lines of vitals; 0 is off
-//	DRAIN_DELAY=3s          not ready but still serving, after SIGTERM
-//	SHUTDOWN_TIMEOUT=5s     for requests in flight, after the drain
-//	LOG_FORMAT=text         text or json
-//	LOG_LEVEL=info          debug, info, warn or error
-//
-// Signals: SIGTERM drains and stops, SIGINT stops without the drain, a second one
-// ends it at once.
-//
-// Exit codes: 0 stopped cleanly, 1 failed, 2 bad usage or configuration; probe exits
-// 0 on a 2xx answer and 1 otherwise.
 package main
 
 import (
 	"context"
+	_ "embed"
 	"errors"
 	"fmt"
 	"io"
@@ -48,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"strings"
 	"sync"
 	"syscall"
 
@@ -60,6 +24,11 @@ import (
 
 // version is set by the build: -ldflags "-X main.version=v1.2.3".
 var version = "dev"
+
+// doc holds the package comment, which is the operator's contract and what -h prints.
+//
+//go:embed doc.go
+var doc string
 
 // dotenv is looked for in the working directory.
 const dotenv = ".env"
@@ -91,7 +60,7 @@ func run(args []string, getenv func(string) string, stdout, stderr io.Writer) in
 		fmt.Fprintf(stdout, "healthd %s %s %s/%s\n", version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 		return exitOK
 	case command == "-h" || command == "--help" || command == "help":
-		fmt.Fprint(stdout, usage)
+		fmt.Fprint(stdout, usage(doc))
 		return exitOK
 	case len(args) > 0:
 		fmt.Fprintf(stderr, "healthd: %q is one argument too many; see healthd -h\n", args[len(args)-1])
@@ -100,6 +69,19 @@ func run(args []string, getenv func(string) string, stdout, stderr io.Writer) in
 		fmt.Fprintf(stderr, "healthd: %q is not a command (serve, probe, version); see healthd -h\n", command)
 		return exitUsage
 	}
+}
+
+// usage is the text of a file's leading comment.
+func usage(file string) string {
+	var text strings.Builder
+	for line := range strings.Lines(file) {
+		comment, ok := strings.CutPrefix(line, "//")
+		if !ok {
+			break
+		}
+		text.WriteString(strings.TrimPrefix(comment, " "))
+	}
+	return text.String()
 }
 
 // ask probes the service that this configuration would start.

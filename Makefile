@@ -1,0 +1,67 @@
+DOCKER ?= docker
+IMAGE ?= halobuzz-minimal
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+FUZZTIME ?= 20s
+
+# HTTP/2 is not served; leaving it out saves 0.4 MB of binary and 0.5 MB of memory.
+BUILD = CGO_ENABLED=0 go build -trimpath -buildvcs=false -tags nethttpomithttp2
+LDFLAGS = -s -w -X main.version=$(VERSION)
+STATICCHECK = go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+# The race detector needs a C compiler, which go itself does not.
+RACE := $(if $(shell command -v "$$(go env CC)"),-race)
+
+.PHONY: help
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 14
+
+.PHONY: run
+run: build ## start the service on port 4000, or PORT
+	@bin/healthd
+
+.PHONY: build
+build: ## build bin/healthd, static
+	@$(BUILD) -ldflags "$(LDFLAGS)" -o bin/healthd ./cmd/healthd
+
+.PHONY: test
+test: ## run the tests, with the race detector
+	$(if $(RACE),,@echo "no C compiler: testing without the race detector")
+	@CGO_ENABLED=$(if $(RACE),1,0) go test $(RACE) ./...
+
+.PHONY: fuzz
+fuzz: ## run every fuzz target for FUZZTIME (20s)
+	@set -e; for pkg in $$(go list ./...); do \
+		for target in $$(go test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
+			go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$pkg; \
+		done; \
+	done
+
+.PHONY: bench
+bench: build ## print costs: time and allocations, binary size, idle memory
+	@go test -run '^$$' -bench . -benchmem ./...
+	@go test -tags e2e -count 1 -v -run '^TestBudget' ./internal/e2e
+
+.PHONY: check
+check: ## everything that needs no container
+	@test -z "$$(gofmt -l .)" || { gofmt -d .; exit 1; }
+	@go mod tidy -diff
+	@go vet ./... && go vet -tags e2e ./internal/e2e
+	@go fix -diff ./...
+	@$(STATICCHECK) ./... && $(STATICCHECK) -tags e2e ./internal/e2e
+	@$(MAKE) --no-print-directory test
+
+.PHONY: fmt
+fmt: ## format the sources; the one target that changes them
+	@gofmt -w .
+
+.PHONY: image
+image: ## build the image
+	@DOCKER_BUILDKIT=1 $(DOCKER) build -t $(IMAGE) --build-arg VERSION=$(VERSION) .
+
+.PHONY: image-run
+image-run: image ## run the image as it is deployed: 256 MB, port 4000
+	@$(DOCKER) run --rm -m 256m -p 4000:4000 $(IMAGE)
+
+.PHONY: image-test
+image-test: ## build the image and test it in containers
+	@DOCKER=$(DOCKER) go test -tags e2e -count 1 -run '^TestImage' ./internal/e2e
