@@ -1,0 +1,196 @@
+package e2e
+
+import (
+	"net"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+func TestCommands(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		args   string
+		code   int
+		stdout string // a part of it
+		stderr string
+	}{
+		{"version", 0, "healthd ", ""},
+		{"version", 0, runtime.GOOS + "/" + runtime.GOARCH, ""},
+		{"-h", 0, "Usage:", ""},
+		{"--help", 0, "DRAIN_DELAY=3s", ""},
+		{"help", 0, "Exit codes:", ""},
+		{"sevre", 2, "", `"sevre" is not a command`},
+		{"--port", 2, "", `"--port" is not a command`},
+		{"serve now", 2, "", `"now" is one argument too many`},
+		{"version x", 2, "", `"x" is one argument too many`},
+		{"probe /a /b", 2, "", `"/b" is one argument too many`},
+	} {
+		t.Run(tt.args, func(t *testing.T) {
+			t.Parallel()
+			r := finish(t, command(t, nil, strings.Fields(tt.args)...))
+			if r.code != tt.code || !strings.Contains(r.stdout, tt.stdout) || !strings.Contains(r.stderr, tt.stderr) {
+				t.Errorf("healthd %s = %+v, want %+v", tt.args, r, tt)
+			}
+			if lines := strings.Count(r.stderr, "\n"); tt.stderr != "" && lines != 1 {
+				t.Errorf("healthd %s says %d lines, want 1: %s", tt.args, lines, r.stderr)
+			}
+		})
+	}
+}
+
+// TestBadInput starts the service with one thing wrong. The parsers' own tables are in
+// internal/config; here each key shows that it reaches the operator.
+func TestBadInput(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name   string
+		env    string
+		dotenv string
+		want   string // how the line starts
+	}{
+		{"port garbage", "PORT=http", "", `PORT: "http" is not a port`},
+		{"port negative", "PORT=-1", "", `PORT: "-1" is not`},
+		{"port zero", "PORT=0", "", `PORT: "0" is not`},
+		{"port over range", "PORT=65536", "", `PORT: "65536" is not`},
+		{"port space", "PORT= 4000", "", `PORT: " 4000" is not`},
+		{"port in .env", "", "PORT=x\n", `PORT: "x" is not`},
+		{"host name", "HOST=example.org", "", `HOST: "example.org" is not`},
+		{"host with port", "HOST=127.0.0.1:80", "", `HOST: "127.0.0.1:80" is not`},
+		{"host elsewhere", "HOST=192.0.2.1", "", `HOST: "192.0.2.1" is not`},
+		{"limit zero", "GOMEMLIMIT=0", "", `GOMEMLIMIT: "0" is not`},
+		{"limit zero in .env", "", "GOMEMLIMIT=0\n", `GOMEMLIMIT: "0" is not`},
+		{"limit unit in .env", "", "GOMEMLIMIT=200MB\n", `GOMEMLIMIT: "200MB" is not`},
+		{"limit negative in .env", "", "GOMEMLIMIT=-1\n", `GOMEMLIMIT: "-1" is not`},
+		{"connections garbage", "MAX_CONNECTIONS=many", "", `MAX_CONNECTIONS: "many" is not`},
+		{"connections negative", "MAX_CONNECTIONS=-5", "", `MAX_CONNECTIONS: "-5" is not`},
+		{"connections zero", "MAX_CONNECTIONS=0", "", `MAX_CONNECTIONS: "0" is not`},
+		{"connections over range", "MAX_CONNECTIONS=99999999999999999999", "", `MAX_CONNECTIONS: "99999999999999999999" is not`},
+		{"warn garbage", "MEMORY_WARN_PERCENT=80%", "", `MEMORY_WARN_PERCENT: "80%" is not`},
+		{"warn under range", "MEMORY_WARN_PERCENT=5", "", `MEMORY_WARN_PERCENT: "5" is not`},
+		{"fail over range", "MEMORY_FAIL_PERCENT=101", "", `MEMORY_FAIL_PERCENT: "101" is not`},
+		{"fail negative", "MEMORY_FAIL_PERCENT=-90", "", `MEMORY_FAIL_PERCENT: "-90" is not`},
+		{"warn over fail", "MEMORY_WARN_PERCENT=95", "", `MEMORY_WARN_PERCENT: "95" is not less than MEMORY_FAIL_PERCENT (90)`},
+		{"warn equals fail", "MEMORY_WARN_PERCENT=90", "", `MEMORY_WARN_PERCENT: "90" is not less than`},
+		{"interval bare number", "MEMORY_LOG_INTERVAL=30", "", `MEMORY_LOG_INTERVAL: "30" is not`},
+		{"interval wrong unit", "MEMORY_LOG_INTERVAL=30sec", "", `MEMORY_LOG_INTERVAL: "30sec" is not`},
+		{"drain negative", "DRAIN_DELAY=-3s", "", `DRAIN_DELAY: "-3s" is not`},
+		{"drain space", "DRAIN_DELAY=3 s", "", `DRAIN_DELAY: "3 s" is not`},
+		{"shutdown over range", "SHUTDOWN_TIMEOUT=9999999h", "", `SHUTDOWN_TIMEOUT: "9999999h" is not`},
+		{"format", "LOG_FORMAT=xml", "", `LOG_FORMAT: "xml" is not`},
+		{"level", "LOG_LEVEL=verbose", "", `LOG_LEVEL: "verbose" is not`},
+		{"newline", "LOG_LEVEL=a\nb", "", `LOG_LEVEL: "a\nb" is not`},
+		{"unterminated quote", "", "TOKEN=\"hunter2\nPORT=4000\n", ".env: "},
+		{"byte order mark", "", "\ufeffPORT=4000\nTOKEN=hunter2\n", ".env: "},
+		{"no key", "", "=hunter2\n", ".env: "},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			cmd := command(t, nil)
+			if tt.env != "" {
+				cmd.Env = append(cmd.Env, tt.env)
+			}
+			if !strings.HasPrefix(tt.env+tt.dotenv, "PORT=") {
+				cmd.Env = append(cmd.Env, "PORT="+strconv.Itoa(freePort(t)))
+			}
+			writeFile(t, filepath.Join(cmd.Dir, ".env"), tt.dotenv)
+			refused(t, finish(t, cmd), tt.want, wantCode(tt.name))
+		})
+	}
+
+	t.Run(".env is a directory", func(t *testing.T) {
+		t.Parallel()
+		cmd := command(t, nil)
+		if err := os.Mkdir(filepath.Join(cmd.Dir, ".env"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		refused(t, finish(t, cmd), ".env: is a directory", 2)
+	})
+	t.Run("port taken", func(t *testing.T) {
+		t.Parallel()
+		ln, err := net.Listen("tcp", ":0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer ln.Close()
+		port := strconv.Itoa(ln.Addr().(*net.TCPAddr).Port)
+		refused(t, finish(t, command(t, []string{"PORT=" + port})), `PORT: "`+port+`" is not free`, 1)
+	})
+	t.Run("several at once", func(t *testing.T) {
+		t.Parallel()
+		r := finish(t, command(t, []string{"PORT=x", "LOG_LEVEL=y", "DRAIN_DELAY=z"}))
+		if lines := strings.Count(r.stderr, "\n"); r.code != 2 || lines != 3 {
+			t.Errorf("exit %d with %d lines, want 2 with 3: %s", r.code, lines, r.stderr)
+		}
+	})
+	t.Run("malformed in the process environment", func(t *testing.T) {
+		t.Parallel()
+		r := finish(t, command(t, []string{"GOMEMLIMIT=200MB"}))
+		if r.code != 2 || !strings.Contains(r.stderr, "GOMEMLIMIT=200MB") || r.stdout != "" {
+			t.Errorf("%+v, want the runtime's own message and exit 2", r)
+		}
+	})
+}
+
+// wantCode is 1 for an address that is well-formed and cannot be had.
+func wantCode(name string) int {
+	if name == "host elsewhere" {
+		return 1
+	}
+	return 2
+}
+
+// refused checks that the service said one line on stderr, started nothing and ended.
+func refused(t *testing.T, r result, want string, code int) {
+	t.Helper()
+	if r.code != code || !strings.HasPrefix(r.stderr, want) || strings.Count(r.stderr, "\n") != 1 || r.stdout != "" {
+		t.Errorf("%+v, want exit %d and the one line %s…", r, code, want)
+	}
+	if strings.Contains(r.stderr, "hunter2") {
+		t.Errorf("a secret got out: %s", r.stderr)
+	}
+}
+
+func TestProbe(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	port := "PORT=" + strconv.Itoa(s.port)
+	for _, tt := range []struct {
+		name string
+		env  []string
+		args []string
+		want result
+	}{
+		{"default", []string{port}, nil, result{0, "200 OK\n", ""}},
+		{"path", []string{port}, []string{"/readyz"}, result{0, "200 OK\n", ""}},
+		{"not found", []string{port}, []string{"/nope"}, result{1, "", "probe: 404 Not Found\n"}},
+		{"bad path", []string{port}, []string{"nope"}, result{1, "", "probe: \"nope\" is not a path such as /healthz\n"}},
+		{"no proxy", []string{port, "HTTP_PROXY=http://127.0.0.1:1"}, nil, result{0, "200 OK\n", ""}},
+		{"other keys do not matter", []string{port, "LOG_LEVEL=x", "GOMEMLIMIT=0", "DRAIN_DELAY=x"}, nil, result{0, "200 OK\n", ""}},
+		{"every address", []string{port, "HOST=::"}, nil, result{0, "200 OK\n", ""}},
+		{"one address", []string{port, "HOST=::1"}, nil, result{0, "200 OK\n", ""}},
+		{"bad port", []string{"PORT=x"}, nil, result{1, "", "PORT: \"x\" is not a port (1-65535)\n"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := finish(t, command(t, tt.env, append([]string{"probe"}, tt.args...)...)); got != tt.want {
+				t.Errorf("%+v, want %+v", got, tt.want)
+			}
+		})
+	}
+	t.Run("nobody there", func(t *testing.T) {
+		r := finish(t, command(t, []string{"PORT=" + strconv.Itoa(freePort(t))}, "probe"))
+		if r.code != 1 || !strings.Contains(r.stderr, "connection refused") || strings.Count(r.stderr, "\n") != 1 {
+			t.Errorf("%+v, want exit 1 and one line", r)
+		}
+	})
+	t.Run(".env", func(t *testing.T) {
+		cmd := command(t, nil, "probe")
+		writeFile(t, filepath.Join(cmd.Dir, ".env"), port+"\n")
+		if r := finish(t, cmd); r.code != 0 {
+			t.Errorf("%+v, want the port from .env", r)
+		}
+	})
+}
