@@ -1,0 +1,131 @@
+//go:build e2e && linux
+
+package e2e
+
+import (
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/halobuzz/healthd/internal/health"
+)
+
+// The tests in this file need root and a machine whose memory controller is cgroup v2.
+
+// newGroup makes a cgroup with the given settings below parent.
+func newGroup(t *testing.T, parent string, settings map[string]string) string {
+	t.Helper()
+	dir, err := os.MkdirTemp(parent, "healthd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := os.Remove(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	for name, value := range settings {
+		setGroup(t, dir, name, value)
+	}
+	return dir
+}
+
+func setGroup(t *testing.T, dir, name, value string) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(dir, name), []byte(value), 0); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func groupNumber(t *testing.T, dir, name string) int64 {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(dir, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := strconv.ParseInt(strings.TrimSpace(string(b)), 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// startIn runs the service in a cgroup.
+func startIn(t *testing.T, dir string, env ...string) *service {
+	t.Helper()
+	f, err := os.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	port := freePort(t)
+	cmd := command(t, append([]string{"PORT=" + strconv.Itoa(port)}, env...))
+	cmd.SysProcAttr = &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: int(f.Fd())}
+	return launch(t, port, cmd)
+}
+
+const root = "/sys/fs/cgroup"
+
+func limitIs(r health.Report, bytes int64) bool {
+	c := r.Memory.Container
+	return c != nil && c.LimitBytes != nil && *c.LimitBytes == bytes
+}
+
+func TestCgroup2Nested(t *testing.T) {
+	parent := newGroup(t, root, map[string]string{"memory.max": "64M", "cgroup.subtree_control": "+memory"})
+	child := newGroup(t, parent, map[string]string{"memory.max": "256M"})
+	s := startIn(t, child)
+
+	r := s.report()
+	c := r.Memory.Container
+	if !limitIs(r, 67108864) || c.Source != "cgroup2" || c.PeakBytes == nil || *c.PeakBytes < *c.UsageBytes {
+		t.Errorf("container %+v, want the parent's 64 MiB, cgroup2 and a peak", c)
+	}
+	if r.Memory.GoLimitSource != "container" || *r.Memory.GoLimitBytes != 67108864/5*4 {
+		t.Errorf("memory %+v, want 80 %% of the parent's limit", r.Memory)
+	}
+	// Usage is read where the limit is: at the parent, with what siblings use.
+	if !near(*c.UsageBytes, groupNumber(t, parent, "memory.current"), 512<<10) {
+		t.Errorf("usageBytes %d, the parent's memory.current %d", *c.UsageBytes, groupNumber(t, parent, "memory.current"))
+	}
+
+	setGroup(t, parent, "memory.max", "48M")
+	eventually(t, 3*time.Second, "reports the new limit", func() bool { return limitIs(s.report(), 48<<20) })
+	setGroup(t, child, "memory.max", "32M")
+	eventually(t, 3*time.Second, "reports the child's limit", func() bool { return limitIs(s.report(), 32<<20) })
+	setGroup(t, child, "memory.max", "max")
+	setGroup(t, parent, "memory.max", "max")
+	eventually(t, 3*time.Second, "reports no limit", func() bool {
+		r := s.report()
+		return r.Memory.Container.LimitBytes == nil && r.Memory.GoLimitSource == "none" && r.Memory.GoLimitBytes == nil
+	})
+}
+
+func TestCgroup2NoLimit(t *testing.T) {
+	s := startIn(t, newGroup(t, root, nil))
+	r := s.report()
+	c := r.Memory.Container
+	if c == nil || c.LimitBytes != nil || c.UsedPercent != nil || c.UsageBytes == nil || c.WorkingSetBytes == nil || c.Source != "cgroup2" {
+		t.Errorf("container %+v, want usage and no limit", c)
+	}
+	if r.Status != health.Pass || r.Checks.Memory != nil || r.Memory.GoLimitSource != "none" || r.Connections.Limit != 512 {
+		t.Errorf("report %+v", r)
+	}
+}
+
+func TestCgroup2High(t *testing.T) {
+	s := startIn(t, newGroup(t, root, map[string]string{"memory.max": "256M", "memory.high": "128M"}))
+	r := s.report()
+	c := r.Memory.Container
+	if !limitIs(r, 256<<20) || c.HighBytes == nil || *c.HighBytes != 128<<20 {
+		t.Fatalf("container %+v, want a limit of 256 MiB and a high of 128", c)
+	}
+	want := 100 * float64(*c.WorkingSetBytes) / (128 << 20)
+	if got := *c.UsedPercent; got < want-0.1 || got > want+0.1 {
+		t.Errorf("usedPercent %v, want %.1f, of high", got, want)
+	}
+}

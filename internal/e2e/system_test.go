@@ -1,0 +1,117 @@
+//go:build e2e && linux
+
+package e2e
+
+import (
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// TestSystemWithoutProc runs the service as nobody in a root directory that holds
+// nothing else: no /proc, no /sys, no /etc. It needs root.
+func TestSystemWithoutProc(t *testing.T) {
+	path, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	root := t.TempDir()
+	copyFile(t, path, filepath.Join(root, "healthd"))
+	for dir := root; dir != os.TempDir(); dir = filepath.Dir(dir) {
+		if err := os.Chmod(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	port := freePort(t)
+	cmd := exec.Command("/healthd")
+	cmd.Env = []string{"PORT=" + strconv.Itoa(port)}
+	cmd.Dir = "/"
+	cmd.SysProcAttr = &syscall.SysProcAttr{Chroot: root, Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+	m := launch(t, port, cmd).report().Memory
+	if m.RSSSource != "runtime" || m.RSSBytes != m.GoBytes || m.Container != nil {
+		t.Errorf("memory %+v, want the runtime's estimate and no container", m)
+	}
+}
+
+func copyFile(t *testing.T, from, to string) {
+	t.Helper()
+	src, err := os.Open(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer src.Close()
+	dst, err := os.OpenFile(to, os.O_CREATE|os.O_WRONLY, 0o755)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.Copy(dst, src); err != nil {
+		t.Fatal(err)
+	}
+	if err := dst.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestBudget measures what the program costs at rest beside the smallest net/http
+// server, built alike.
+func TestBudget(t *testing.T) {
+	ours, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain := filepath.Join(t.TempDir(), "plain")
+	build := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o", plain, "./testdata/plain")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	const maxBinary, maxIdle = 6.6e6, 7.2e6
+	const runs = 7
+	var ourRSS, plainRSS []int64
+	for range runs {
+		ourRSS = append(ourRSS, idleRSS(t, ours))
+		plainRSS = append(plainRSS, idleRSS(t, plain))
+	}
+	slices.Sort(ourRSS)
+	slices.Sort(plainRSS)
+	t.Logf("             binary     idle VmRSS (median of %d)", runs)
+	t.Logf("healthd      %.2f MB    %.2f MB (%.2f-%.2f)", mb(size(t, ours)), mb(ourRSS[runs/2]), mb(ourRSS[0]), mb(ourRSS[runs-1]))
+	t.Logf("net/http     %.2f MB    %.2f MB (%.2f-%.2f)", mb(size(t, plain)), mb(plainRSS[runs/2]), mb(plainRSS[0]), mb(plainRSS[runs-1]))
+	if got := size(t, ours); got > maxBinary {
+		t.Errorf("the binary has %d bytes, want at most %.0f", got, maxBinary)
+	}
+	if got := ourRSS[runs/2]; got > maxIdle {
+		t.Errorf("idle VmRSS is %d bytes, want at most %.0f", got, maxIdle)
+	}
+}
+
+func mb(bytes int64) float64 { return float64(bytes) / 1e6 }
+
+func size(t *testing.T, path string) int64 {
+	t.Helper()
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return info.Size()
+}
+
+// idleRSS is VmRSS two seconds after one request.
+func idleRSS(t *testing.T, path string) int64 {
+	t.Helper()
+	port := freePort(t)
+	cmd := exec.Command(path)
+	cmd.Env = []string{"PORT=" + strconv.Itoa(port)}
+	s := launch(t, port, cmd) // one request, in effect: nothing listens before
+	time.Sleep(2 * time.Second)
+	rss := vmRSS(t, cmd.Process.Pid)
+	cmd.Process.Kill()
+	<-s.done
+	return rss
+}
