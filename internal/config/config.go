@@ -123,6 +123,8 @@ func open(getenv func(string) string, dotenv string) *source {
 	case noKey:
 		// What the parser makes of "=x", and of a last line without "=".
 		s.problems = append(s.problems, fmt.Errorf("%s: has a line without a key or without =", name))
+		// A lost quote can put a neighbour's secret into a value: quote none of them.
+		file = nil
 	}
 	s.file = file
 	return s
