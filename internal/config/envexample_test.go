@@ -1,0 +1,53 @@
+package config
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// TestEnvExample holds the repository's .env.example to the code: it names exactly
+// the keys that Load reads, each with its default.
+func TestEnvExample(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join("..", "..", ".env.example")
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Read as docker run --env-file reads it: raw, so that quotes and comments behind a
+	// value would be part of it.
+	var keys []string
+	values := map[string]string{}
+	for line := range strings.Lines(string(content)) {
+		line = strings.TrimSuffix(line, "\n")
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		key, value, found := strings.Cut(line, "=")
+		if !found {
+			t.Errorf("line %q has no =", line)
+		}
+		keys = append(keys, key)
+		values[key] = value
+	}
+
+	got, want := slices.Sorted(slices.Values(keys)), slices.Sorted(slices.Values(askedKeys(t)))
+	if !slices.Equal(got, want) {
+		t.Errorf(".env.example has the keys %q, want %q", got, want)
+	}
+	for _, key := range keys {
+		// An empty value would pass the comparison below for any key.
+		if empty, wantEmpty := values[key] == "", key == "HOST" || key == "GOMEMLIMIT"; empty != wantEmpty {
+			t.Errorf(".env.example has %s=%q, want its default", key, values[key])
+		}
+	}
+	if c, err := Load(env(nil), path); err != nil || c != defaults() {
+		t.Errorf("Load(.env.example as .env) = %+v, %v, want %+v", c, err, defaults())
+	}
+	if c, err := Load(env(values), noDotenv(t)); err != nil || c != defaults() {
+		t.Errorf("Load(.env.example as environment) = %+v, %v, want %+v", c, err, defaults())
+	}
+}

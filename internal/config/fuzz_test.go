@@ -1,0 +1,114 @@
+package config
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+	"unicode"
+)
+
+// checkConfig holds what Load accepts to the ranges that the rest relies on.
+func checkConfig(t *testing.T, c Config) {
+	t.Helper()
+	switch {
+	case c.Listen.Port == 0,
+		c.ServiceName == "",
+		c.Environment == "",
+		c.MemoryLimit < 0,
+		c.MaxConnections < 0 || c.MaxConnections > 0 && c.MaxConnections < 4,
+		c.WarnPercent < 6 || c.WarnPercent >= c.FailPercent || c.FailPercent > 100,
+		c.MemoryInterval < 0 || c.DrainDelay < 0 || c.ShutdownTimeout < 0:
+		t.Errorf("Load() = %+v, want every value in its range", c)
+	}
+	local := c.Listen.Local()
+	if !local.Addr().IsValid() || local.Addr() == netip.IPv4Unspecified() || local.Addr() == netip.IPv6Unspecified() {
+		t.Errorf("Local() = %v of %v, want one address", local, c.Listen)
+	}
+}
+
+// FuzzLoad reads a .env file that has a secret between two parts that the fuzzer writes.
+func FuzzLoad(f *testing.F) {
+	for _, seed := range []struct{ before, after string }{
+		{"", ""},
+		{"PORT=4001", "HOST=::1"},
+		{"PORT=http", "GOMEMLIMIT=1G\nLOG_LEVEL=\x1b"},
+		{"PORT=", "PORT=$SECRET"},
+		{"", "PORT=${SECRET}\nHOST=\\$SECRET\nLOG_LEVEL=$(SECRET)"},
+		{"PORT='4001", "HOST='::1'"},
+		{"PORT=\"4001", "\""},
+		{"PORT='", "'\n=x"},
+		{"A=\"", ""},
+		{"\ufeff", ""},
+		{"=x", "A"},
+		{"# PORT=1", "#"},
+		{"export PORT=1", "export"},
+		{"A: b\r\nPORT: 4001\r\n", "\r"},
+		{"MEMORY_WARN_PERCENT=90", "MEMORY_FAIL_PERCENT=80"},
+		{"SERVICE_NAME=\"a\\nb\"", "DRAIN_DELAY=\"1\\n2\""},
+		{strings.Repeat("PORT=1\n", 1000), strings.Repeat("x", 10_000)},
+	} {
+		f.Add(seed.before, seed.after)
+	}
+	keys := askedKeys(f)
+	f.Fuzz(func(t *testing.T, before, after string) {
+		content := before + "\nSECRET=" + secret + "\n" + after
+		c, err := Load(env(nil), writeDotenv(t, content))
+		if err == nil {
+			checkConfig(t, c)
+			return
+		}
+		lines := strings.Split(err.Error(), "\n")
+		malformed := false
+		for _, line := range lines {
+			key, rest, _ := strings.Cut(line, ": ")
+			switch {
+			case key == ".env" && rest != "":
+				malformed = true
+			case slices.Contains(keys, key) && strings.HasPrefix(rest, `"`) && strings.Contains(rest, `" is not `):
+			default:
+				t.Errorf("Load(.env %q) says %q, want a line that begins with a key or .env", content, line)
+			}
+			if strings.ContainsFunc(line, unicode.IsControl) {
+				t.Errorf("Load(.env %q) says %q, want no control characters", content, line)
+			}
+		}
+		// In a file that parses, PORT=$SECRET is a value like any other and is quoted.
+		if malformed && (len(lines) != 1 || strings.Contains(err.Error(), secret)) {
+			t.Errorf("Load(.env %q) = %q, want one line and no secret", content, err)
+		}
+	})
+}
+
+// FuzzLoadValue gives one key one value, as the process environment does.
+func FuzzLoadValue(f *testing.F) {
+	keys := askedKeys(f)
+	for i := range keys {
+		for _, value := range []string{
+			"", "0", "-1", "+5", "4", "80", "99", "101", "0s", "-0s", "5s", "30", "1d", "1h-1s", ".5s", ".s", "9223372036854775808",
+			"off", "auto", "json", "warn", "localhost", "0.0.0.0", "::", "::ffff:0.0.0.0", "fe80::1%eth0", "::1%]\n",
+			" ", "a\nb", "a\r", "\"", "`", "\x00", "\xff", "\u2028", "１", strings.Repeat("9", 1000),
+		} {
+			f.Add(uint8(i), value)
+		}
+	}
+	dotenv := noDotenv(f)
+	f.Fuzz(func(t *testing.T, i uint8, value string) {
+		key := keys[int(i)%len(keys)]
+		c, err := Load(env(map[string]string{key: value}), dotenv)
+		if err == nil {
+			checkConfig(t, c)
+			return
+		}
+		got := err.Error()
+		order := strings.HasPrefix(got, `MEMORY_WARN_PERCENT: "`) && strings.Contains(got, `" is not less than MEMORY_FAIL_PERCENT (`) &&
+			(key == "MEMORY_WARN_PERCENT" || key == "MEMORY_FAIL_PERCENT")
+		if want := fmt.Sprintf("%s: %q is not ", key, value); !strings.HasPrefix(got, want) && !order {
+			t.Errorf("Load(%s=%q) = %q, want it to begin %q", key, value, got, want)
+		}
+		if strings.ContainsFunc(got, unicode.IsControl) {
+			t.Errorf("Load(%s=%q) = %q, want one line without control characters", key, value, got)
+		}
+	})
+}

@@ -1,0 +1,184 @@
+package config
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"unicode"
+)
+
+// wantLines holds an error to one line for each prefix, in any order, each with
+// something after it.
+func wantLines(t *testing.T, err error, prefixes ...string) {
+	t.Helper()
+	if err == nil {
+		t.Errorf("error = nil, want lines that begin %q", prefixes)
+		return
+	}
+	lines := strings.Split(err.Error(), "\n")
+	for _, prefix := range prefixes {
+		i := slices.IndexFunc(lines, func(line string) bool { return strings.HasPrefix(line, prefix) && line != prefix })
+		if i < 0 {
+			t.Errorf("error = %q, want a line that begins %q", err, prefix)
+			continue
+		}
+		lines = slices.Delete(lines, i, i+1)
+	}
+	if len(lines) > 0 {
+		t.Errorf("error also says %q, want only lines that begin %q", lines, prefixes)
+	}
+	if strings.ContainsFunc(err.Error(), func(r rune) bool { return r != '\n' && unicode.IsControl(r) }) {
+		t.Errorf("error = %q, want no control characters", err)
+	}
+}
+
+func TestLoadInvalid(t *testing.T) {
+	t.Parallel()
+	tested := map[string]bool{}
+	for _, tt := range []struct{ name, key, value string }{
+		{"a word", "PORT", "http"},
+		{"zero", "PORT", "0"},
+		{"negative", "PORT", "-1"},
+		{"over range", "PORT", "65536"},
+		{"over 64 bits", "PORT", "99999999999999999999"},
+		{"signed", "PORT", "+80"},
+		{"a fraction", "PORT", "80.0"},
+		{"hexadecimal", "PORT", "0x50"},
+		{"grouped digits", "PORT", "4_000"},
+		{"other digits", "PORT", "４０００"},
+		{"leading space", "PORT", " 4000"},
+		{"trailing space", "PORT", "4000 "},
+		{"only a space", "PORT", " "},
+		{"trailing newline", "PORT", "4000\n"},
+		{"newline and another key", "PORT", "4000\nHOST: \"x\" is not real"},
+		{"carriage return", "PORT", "4000\r"},
+		{"terminal escape", "PORT", "\x1b[2J"},
+		{"quoted", "PORT", `"4000"`},
+		{"invalid UTF-8", "PORT", "\xff"},
+
+		{"a name", "HOST", "example.com"},
+		{"upper case", "HOST", "LOCALHOST"},
+		{"with a port", "HOST", "127.0.0.1:4000"},
+		{"in brackets", "HOST", "[::1]"},
+		{"short IPv4", "HOST", "127.1"},
+		{"octet over range", "HOST", "256.0.0.1"},
+		{"leading zero, once octal", "HOST", "127.0.0.010"},
+		{"a prefix", "HOST", "10.0.0.0/8"},
+		{"a wildcard", "HOST", "*"},
+		{"leading space", "HOST", " 127.0.0.1"},
+		{"trailing space", "HOST", "localhost "},
+
+		{"a word", "GOMEMLIMIT", "lots"},
+		{"short unit", "GOMEMLIMIT", "256M"},
+		{"decimal unit", "GOMEMLIMIT", "256MB"},
+		{"fraction", "GOMEMLIMIT", "1.5GiB"},
+		{"a share", "GOMEMLIMIT", "80%"},
+		{"zero", "GOMEMLIMIT", "0"},
+		{"zero with a unit", "GOMEMLIMIT", "0MiB"},
+		{"negative", "GOMEMLIMIT", "-1"},
+		{"over range", "GOMEMLIMIT", "8388608TiB"},
+		{"leading space", "GOMEMLIMIT", " 1GiB"},
+		{"trailing space", "GOMEMLIMIT", "1GiB "},
+		{"quotes kept by docker run --env-file", "GOMEMLIMIT", `"200MiB"`},
+
+		{"a word", "MAX_CONNECTIONS", "many"},
+		{"upper case", "MAX_CONNECTIONS", "AUTO"},
+		{"zero", "MAX_CONNECTIONS", "0"},
+		{"negative", "MAX_CONNECTIONS", "-1"},
+		{"under range", "MAX_CONNECTIONS", "3"},
+		{"over 64 bits", "MAX_CONNECTIONS", "9223372036854775808"},
+		{"with a unit", "MAX_CONNECTIONS", "1k"},
+		{"exponent", "MAX_CONNECTIONS", "1e3"},
+		{"leading space", "MAX_CONNECTIONS", " 64"},
+		{"trailing space", "MAX_CONNECTIONS", "auto "},
+
+		{"a word", "MEMORY_WARN_PERCENT", "high"},
+		{"with a sign", "MEMORY_WARN_PERCENT", "80%"},
+		{"zero", "MEMORY_WARN_PERCENT", "0"},
+		{"negative", "MEMORY_WARN_PERCENT", "-80"},
+		{"under range", "MEMORY_WARN_PERCENT", "5"},
+		{"over range", "MEMORY_WARN_PERCENT", "101"},
+		{"a fraction", "MEMORY_WARN_PERCENT", "0.8"},
+		{"leading space", "MEMORY_WARN_PERCENT", " 80"},
+		{"trailing space", "MEMORY_WARN_PERCENT", "80 "},
+		{"a word", "MEMORY_FAIL_PERCENT", "full"},
+		{"negative", "MEMORY_FAIL_PERCENT", "-1"},
+		{"under range", "MEMORY_FAIL_PERCENT", "5"},
+		{"over range", "MEMORY_FAIL_PERCENT", "101"},
+		{"trailing space", "MEMORY_FAIL_PERCENT", "90 "},
+
+		{"a word", "MEMORY_LOG_INTERVAL", "never"},
+		{"bare number", "MEMORY_LOG_INTERVAL", "30"},
+		{"signed zero", "MEMORY_LOG_INTERVAL", "-0"},
+		{"doubled zero", "MEMORY_LOG_INTERVAL", "00"},
+		{"a bare number after a unit", "MEMORY_LOG_INTERVAL", "1m30"},
+		{"negative", "MEMORY_LOG_INTERVAL", "-30s"},
+		{"wrong unit", "MEMORY_LOG_INTERVAL", "1d"},
+		{"upper case", "MEMORY_LOG_INTERVAL", "30S"},
+		{"a space inside", "MEMORY_LOG_INTERVAL", "30 s"},
+		{"leading space", "MEMORY_LOG_INTERVAL", " 30s"},
+		{"trailing space", "MEMORY_LOG_INTERVAL", "30s "},
+		{"over range", "MEMORY_LOG_INTERVAL", "2562048h"},
+		{"only a unit", "MEMORY_LOG_INTERVAL", "s"},
+		{"bare number", "DRAIN_DELAY", "3"},
+		{"negative", "DRAIN_DELAY", "-1ns"},
+		{"wrong unit", "DRAIN_DELAY", "3sec"},
+		{"bare number", "SHUTDOWN_TIMEOUT", "5"},
+		{"negative", "SHUTDOWN_TIMEOUT", "-5s"},
+		{"wrong unit", "SHUTDOWN_TIMEOUT", "5 seconds"},
+
+		{"another format", "LOG_FORMAT", "logfmt"},
+		{"upper case", "LOG_FORMAT", "JSON"},
+		{"trailing space", "LOG_FORMAT", "json "},
+		{"another level", "LOG_LEVEL", "trace"},
+		{"upper case", "LOG_LEVEL", "INFO"},
+		{"a number", "LOG_LEVEL", "-4"},
+		{"leading space", "LOG_LEVEL", " info"},
+	} {
+		tested[tt.key] = true
+		t.Run(fmt.Sprintf("%s/%s", tt.key, tt.name), func(t *testing.T) {
+			t.Parallel()
+			want := fmt.Sprintf("%s: %q is not ", tt.key, tt.value)
+			_, err := Load(env(map[string]string{tt.key: tt.value}), noDotenv(t))
+			wantLines(t, err, want)
+			// Single quotes hold a value as it is, except that the parser makes \r\n of lines \n.
+			_, err = Load(env(nil), writeDotenv(t, tt.key+"='"+tt.value+"'\n"))
+			wantLines(t, err, want)
+		})
+	}
+	// Any text is a name: these two keys have no bad input.
+	tested["SERVICE_NAME"], tested["ENVIRONMENT"] = true, true
+	if got, want := slices.Sorted(maps.Keys(tested)), slices.Sorted(slices.Values(askedKeys(t))); !slices.Equal(got, want) {
+		t.Errorf("keys with a row = %q, want all that Load reads, %q", got, want)
+	}
+}
+
+func TestLoadInvalidText(t *testing.T) {
+	t.Parallel()
+	_, err := Load(env(map[string]string{"PORT": "abc"}), noDotenv(t))
+	if want := `PORT: "abc" is not a port (1-65535)`; err == nil || err.Error() != want {
+		t.Errorf("Load(PORT=abc) = %v, want %s", err, want)
+	}
+}
+
+// TestLoadTellsEverything has something wrong with every key that can be wrong.
+func TestLoadTellsEverything(t *testing.T) {
+	t.Parallel()
+	values := map[string]string{
+		"PORT": "http", "HOST": "a\nb", "GOMEMLIMIT": "1G", "MAX_CONNECTIONS": "3",
+		"MEMORY_WARN_PERCENT": "x", "MEMORY_FAIL_PERCENT": "101", "MEMORY_LOG_INTERVAL": "30",
+		"DRAIN_DELAY": "-1s", "SHUTDOWN_TIMEOUT": "5", "LOG_FORMAT": "xml", "LOG_LEVEL": "loud",
+	}
+	var want []string
+	for key, value := range values {
+		want = append(want, fmt.Sprintf("%s: %q is not ", key, value))
+	}
+	_, err := Load(env(values), noDotenv(t))
+	wantLines(t, err, want...)
+
+	// A file that cannot be read does not hide what is wrong in the process environment.
+	_, err = Load(env(values), writeDotenv(t, "no equals sign\n"))
+	wantLines(t, err, append(want, ".env: ")...)
+}
