@@ -1,0 +1,267 @@
+package health
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"math"
+	"os"
+	"runtime"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"testing/synctest"
+	"time"
+
+	"github.com/halobuzz/healthd/internal/memory"
+)
+
+func measured(n int64) memory.Value { return memory.Value{N: n, OK: true} }
+
+// fullSample has every value.
+func fullSample() *memory.Sample {
+	return &memory.Sample{
+		Heap: 498432, HeapSys: 3866624, HeapLive: measured(301056), Go: 8120000,
+		GoLimit: measured(209715200), GoLimitSource: "GOMEMLIMIT",
+		RSS: 6123520, RSSSource: "kernel",
+		Container: memory.Container{
+			Source: "cgroup2", Usage: measured(7340032), WorkingSet: measured(3100000),
+			Peak: measured(9000000), Limit: measured(268435456), High: measured(250000000),
+		},
+		GC: memory.GC{Cycles: 12, CPUPercent: 0.3456},
+	}
+}
+
+func newReporter() *reporter {
+	return &reporter{
+		options: Options{Service: "api", Environment: "staging", Release: "v0.1.0", WarnPercent: 80, FailPercent: 90},
+		started: time.Date(2026, 11, 23, 16, 19, 29, 0, time.UTC),
+	}
+}
+
+var now = time.Date(2026, 11, 23, 17, 30, 0, 999, time.UTC)
+
+// TestDocument is the contract: every name, its place and its form.
+func TestDocument(t *testing.T) {
+	t.Parallel()
+	runtimeJSON := fmt.Sprintf(`"runtime":{"goVersion":%q,"goroutines":G,"gomaxprocs":%d}`, runtime.Version(), runtime.GOMAXPROCS(0))
+	head := `{"status":"pass","version":"1","releaseId":"v0.1.0","serviceId":"api","environment":"staging","time":"2026-11-23T17:30:00Z","uptimeSeconds":4231,`
+	for _, tt := range []struct {
+		name   string
+		sample *memory.Sample
+		want   string
+	}{
+		{"everything", fullSample(), head +
+			`"memory":{"heapBytes":498432,"heapSysBytes":3866624,"heapLiveBytes":301056,"goBytes":8120000,"goLimitBytes":209715200,"goLimitSource":"GOMEMLIMIT",` +
+			`"rssBytes":6123520,"rssSource":"kernel","container":{"usageBytes":7340032,"workingSetBytes":3100000,"peakBytes":9000000,"limitBytes":268435456,` +
+			`"highBytes":250000000,"usedPercent":1.2,"source":"cgroup2"}},"gc":{"cycles":12,"cpuPercent":0.3,"limiterActive":false},` + runtimeJSON +
+			`,"connections":{"open":1,"limit":512,"evicted":3},"checks":{"memory:utilization":[{"componentType":"system","observedValue":1.2,` +
+			`"observedUnit":"percent","status":"pass","time":"2026-11-23T17:30:00Z"}]}}`},
+		{"nothing optional", &memory.Sample{GoLimitSource: "none", RSSSource: "runtime"}, head +
+			`"memory":{"heapBytes":0,"heapSysBytes":0,"goBytes":0,"goLimitSource":"none","rssBytes":0,"rssSource":"runtime"},` +
+			`"gc":{"cycles":0,"cpuPercent":0,"limiterActive":false},` + runtimeJSON + `,"connections":{"open":1,"limit":512,"evicted":3},"checks":{}}`},
+		{"measured zero", &memory.Sample{GoLimitSource: "none", RSSSource: "kernel", HeapLive: measured(0),
+			Container: memory.Container{Source: "cgroup1", Usage: measured(0), WorkingSet: measured(0), Limit: measured(1000)}}, head +
+			`"memory":{"heapBytes":0,"heapSysBytes":0,"heapLiveBytes":0,"goBytes":0,"goLimitSource":"none","rssBytes":0,"rssSource":"kernel",` +
+			`"container":{"usageBytes":0,"workingSetBytes":0,"limitBytes":1000,"usedPercent":0,"source":"cgroup1"}},` +
+			`"gc":{"cycles":0,"cpuPercent":0,"limiterActive":false},` + runtimeJSON + `,"connections":{"open":1,"limit":512,"evicted":3},` +
+			`"checks":{"memory:utilization":[{"componentType":"system","observedValue":0,"observedUnit":"percent","status":"pass","time":"2026-11-23T17:30:00Z"}]}}`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			var e encoder
+			report := newReporter().report(tt.sample, Connections{Open: 1, Limit: 512, Evicted: 3}, now)
+			want := strings.Replace(tt.want, `"goroutines":G`, fmt.Sprintf(`"goroutines":%d`, report.Runtime.Goroutines), 1)
+			d := e.encode(report.Status, &report)
+			if got := string(d.Body); got != want+"\n" {
+				t.Errorf("encoded\n%s, want\n%s", got, want)
+			}
+			if d.Code != 200 || d.Length[0] != fmt.Sprint(len(d.Body)) {
+				t.Errorf("code %d and length %s, want 200 and %d", d.Code, d.Length, len(d.Body))
+			}
+		})
+	}
+}
+
+func TestVerdict(t *testing.T) {
+	t.Parallel()
+	container := func(workingSet, limit, high memory.Value) memory.Sample {
+		return memory.Sample{RSS: 850, Container: memory.Container{Source: "cgroup2", WorkingSet: workingSet, Limit: limit, High: high}}
+	}
+	none := memory.Value{}
+	for _, tt := range []struct {
+		name   string
+		sample memory.Sample
+		want   Status
+		output string
+	}{
+		{"no container", memory.Sample{RSS: math.MaxInt64}, Pass, ""},
+		{"no limit", container(measured(1000), none, none), Pass, ""},
+		{"empty", container(measured(0), measured(1000), none), Pass, ""},
+		{"under", container(measured(799), measured(1000), none), Pass, ""},
+		{"judged unrounded", container(measured(79_999), measured(100_000), none), Pass, ""},
+		{"at warn", container(measured(800), measured(1000), none), Warn, "memory in use is 80.0 % of the container's limit, at or over the warning threshold of 80 %"},
+		{"under fail", container(measured(899), measured(1000), none), Warn, "memory in use is 89.9 % of the container's limit, at or over the warning threshold of 80 %"},
+		{"at fail", container(measured(900), measured(1000), none), Fail, "memory in use is 90.0 % of the container's limit, at or over the failure threshold of 90 %"},
+		{"over the limit", container(measured(1100), measured(1000), none), Fail, "memory in use is 110.0 % of the container's limit, at or over the failure threshold of 90 %"},
+		{"high counts", container(measured(799), measured(1000), measured(800)), Fail, "memory in use is 99.9 % of the container's limit, at or over the failure threshold of 90 %"},
+		{"RSS without a working set", container(none, measured(1000), none), Warn, "memory in use is 85.0 % of the container's limit, at or over the warning threshold of 80 %"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			r := newReporter().report(&tt.sample, Connections{}, now)
+			if r.Status != tt.want || r.Output != tt.output {
+				t.Errorf("%s %q, want %s %q", r.Status, r.Output, tt.want, tt.output)
+			}
+			if c := r.Checks.Memory; c != nil && c[0].Status != tt.want {
+				t.Errorf("the check says %s, want %s", c[0].Status, tt.want)
+			}
+		})
+	}
+}
+
+func TestNewDocument(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		status Status
+		output string
+		code   int
+		body   string
+	}{
+		{Pass, "", 200, `{"status":"pass"}`},
+		{Warn, "a", 200, `{"status":"warn","output":"a"}`},
+		{Fail, `b "c"`, 503, `{"status":"fail","output":"b \"c\""}`},
+	} {
+		if d := NewDocument(tt.status, tt.output); d.Code != tt.code || string(d.Body) != tt.body+"\n" {
+			t.Errorf("NewDocument(%s, %q) = %d %s, want %d %s", tt.status, tt.output, d.Code, d.Body, tt.code, tt.body)
+		}
+	}
+}
+
+// system is a container of 1000 bytes whose files a test changes.
+type system struct{ fstest.MapFS }
+
+func newSystem(workingSet int) system {
+	s := system{fstest.MapFS{}}
+	s.set("proc/self/cgroup", "0::/")
+	s.set("proc/self/mountinfo", "30 23 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup rw")
+	s.set("sys/fs/cgroup/memory.max", "1000")
+	s.set("sys/fs/cgroup/memory.stat", "inactive_file 0")
+	s.use(workingSet)
+	return s
+}
+
+func (s system) set(name, line string) { s.MapFS[name] = &fstest.MapFile{Data: []byte(line + "\n")} }
+func (s system) use(n int)             { s.set("sys/fs/cgroup/memory.current", fmt.Sprint(n)) }
+
+func (s system) monitor() *Monitor {
+	// The limit is off: a test process must not run in 1000 bytes.
+	return NewMonitor(memory.NewReader(s, math.MaxInt64), func() Connections { return Connections{} }, newReporter().options)
+}
+
+func TestMonitorPublishes(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newSystem(100)
+		m := s.monitor()
+		first := m.State()
+		if first.Status != Pass || first.Report.Code != 200 || string(first.Ready.Body) != `{"status":"pass"}`+"\n" {
+			t.Fatalf("the first state is %+v", first)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() { defer close(done); m.Run(ctx) }()
+		for i := range 5 {
+			time.Sleep(Period)
+			synctest.Wait()
+			var r Report
+			if err := json.Unmarshal(m.State().Report.Body, &r); err != nil || r.UptimeSeconds != int64(i+1) {
+				t.Errorf("after %d s the uptime is %d (%v)", i+1, r.UptimeSeconds, err)
+			}
+		}
+		if m.State() == first {
+			t.Error("the state is still the first")
+		}
+		cancel()
+		<-done
+	})
+}
+
+// TestLog drives the log on a simulated clock: a line per interval, a line per change.
+func TestLog(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		m := newSystem(100).monitor()
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			m.Log(ctx, slog.New(slog.NewTextHandler(&log, nil)), 3*time.Second, math.MaxInt64)
+		}()
+		publish := func(workingSet int) {
+			time.Sleep(Period)
+			s := newSystem(workingSet)
+			m.reader = memory.NewReader(s, math.MaxInt64)
+			m.sample()
+			synctest.Wait()
+		}
+		for _, workingSet := range []int{100, 100, 100, 850, 860, 950, 960, 100, 100} {
+			publish(workingSet)
+		}
+		cancel()
+		<-done
+		var got []string
+		for line := range strings.Lines(log.String()) {
+			fields := strings.SplitN(line, " ", 4)
+			got = append(got, strings.TrimSpace(fields[1]+" "+fields[2]))
+			for _, name := range []string{"heapBytes=", "goBytes=", "rssBytes=", "workingSetBytes=", "limitBytes=1000", "usedPercent="} {
+				if !strings.Contains(line, name) {
+					t.Errorf("no %s in %s", name, line)
+				}
+			}
+		}
+		want := []string{
+			"level=INFO msg=vitals",
+			"level=WARN msg=\"status",
+			"level=ERROR msg=\"status",
+			"level=INFO msg=vitals",
+			"level=INFO msg=\"status",
+			"level=INFO msg=vitals",
+		}
+		if strings.Join(got, "\n") != strings.Join(want, "\n") {
+			t.Errorf("logged\n%s\nwant\n%s", log.String(), strings.Join(want, "\n"))
+		}
+	})
+}
+
+// TestRoundIsCheap bounds what a sample costs, so that RSS after an hour is RSS after
+// a minute.
+func TestRoundIsCheap(t *testing.T) {
+	root := os.DirFS("/")
+	m := NewMonitor(memory.NewReader(root, math.MaxInt64), func() Connections { return Connections{} }, newReporter().options)
+	var before, after runtime.MemStats
+	const rounds = 200
+	m.sample()
+	runtime.ReadMemStats(&before)
+	for range rounds {
+		m.sample()
+	}
+	runtime.ReadMemStats(&after)
+	count := float64(after.Mallocs-before.Mallocs) / rounds
+	size := float64(after.TotalAlloc-before.TotalAlloc) / rounds
+	t.Logf("a round allocates %.1f times, %.0f bytes", count, size)
+	if count > 12 || size > 4096 {
+		t.Errorf("a round allocates %.1f times, %.0f bytes, want at most 12 and 4096", count, size)
+	}
+}
+
+func BenchmarkRound(b *testing.B) {
+	m := NewMonitor(memory.NewReader(os.DirFS("/"), math.MaxInt64), func() Connections { return Connections{} }, newReporter().options)
+	b.ReportAllocs()
+	for b.Loop() {
+		m.sample()
+	}
+}

@@ -1,0 +1,319 @@
+package server
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"log/slog"
+	"math"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"runtime"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/halobuzz/healthd/internal/health"
+	"github.com/halobuzz/healthd/internal/memory"
+)
+
+// container64 is a container of 64 MiB whose working set is what the test says.
+func container64(usage string) fstest.MapFS {
+	file := func(s string) *fstest.MapFile { return &fstest.MapFile{Data: []byte(s)} }
+	return fstest.MapFS{
+		"proc/self/cgroup":             file("0::/\n"),
+		"proc/self/mountinfo":          file("30 23 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup rw\n"),
+		"sys/fs/cgroup/memory.max":     file("67108864\n"),
+		"sys/fs/cgroup/memory.current": file(usage + "\n"),
+		"sys/fs/cgroup/memory.stat":    file("inactive_file 0\n"),
+	}
+}
+
+func newServer(t *testing.T, root fstest.MapFS, options Options) *Server {
+	t.Helper()
+	if options.Log == nil {
+		options.Log = slog.New(slog.DiscardHandler)
+	}
+	connections := NewConnections(100)
+	monitor := health.NewMonitor(memory.NewReader(root, math.MaxInt64), connections.Count,
+		health.Options{WarnPercent: 80, FailPercent: 90})
+	return New(monitor, connections, options)
+}
+
+func TestRoutes(t *testing.T) {
+	t.Parallel()
+	const full = `{"status":"fail","output":`
+	for _, tt := range []struct {
+		name, path, usage string
+		draining          bool
+		code              int
+		body              string // how it starts
+	}{
+		{"live", LivePath, "1", false, 200, `{"status":"pass"}` + "\n"},
+		{"live and full", LivePath, "67108864", false, 200, `{"status":"pass"}` + "\n"},
+		{"live and draining", LivePath, "1", true, 200, `{"status":"pass"}` + "\n"},
+		{"ready", ReadyPath, "1", false, 200, `{"status":"pass"}` + "\n"},
+		{"ready and nearly full", ReadyPath, "57000000", false, 200, `{"status":"warn","output":`},
+		{"not ready when full", ReadyPath, "67108864", false, 503, full},
+		{"not ready when draining", ReadyPath, "1", true, 503, full},
+		{"monitoring", MonitoringPath, "1", false, 200, `{"status":"pass","version":"1"`},
+		{"monitoring nearly full", MonitoringPath, "57000000", false, 200, `{"status":"warn","output":`},
+		{"monitoring full", MonitoringPath, "67108864", false, 503, full},
+		{"monitoring draining", MonitoringPath, "1", true, 200, `{"status":"pass","version":"1"`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s := newServer(t, container64(tt.usage), Options{})
+			s.draining.Store(tt.draining)
+			w := httptest.NewRecorder()
+			s.http.Handler.ServeHTTP(w, httptest.NewRequest("GET", tt.path, nil))
+			if w.Code != tt.code || !strings.HasPrefix(w.Body.String(), tt.body) {
+				t.Errorf("GET %s = %d %s, want %d %s…", tt.path, w.Code, w.Body, tt.code, tt.body)
+			}
+			if got := w.Header().Get("Connection") == "close"; got != tt.draining {
+				t.Errorf("says Connection: close: %v, want %v", got, tt.draining)
+			}
+		})
+	}
+}
+
+// bareWriter is a ResponseWriter that costs nothing itself.
+type bareWriter struct {
+	header http.Header
+	bytes  int
+}
+
+func (w *bareWriter) Header() http.Header         { return w.header }
+func (w *bareWriter) WriteHeader(int)             {}
+func (w *bareWriter) Write(b []byte) (int, error) { w.bytes += len(b); return len(b), nil }
+
+func TestHandlersDoNotAllocate(t *testing.T) {
+	s := newServer(t, container64("1"), Options{})
+	for _, path := range []string{LivePath, ReadyPath, MonitoringPath} {
+		w := &bareWriter{header: http.Header{}}
+		r := httptest.NewRequest("GET", path, nil)
+		if n := testing.AllocsPerRun(100, func() { s.http.Handler.ServeHTTP(w, r) }); n > 0 {
+			t.Errorf("GET %s allocates %v times, want 0", path, n)
+		}
+		if w.bytes == 0 {
+			t.Errorf("GET %s wrote nothing", path)
+		}
+	}
+}
+
+func TestLimit(t *testing.T) {
+	t.Parallel()
+	size := func(mib int64) memory.Value { return memory.Value{N: mib << 20, OK: true} }
+	for _, tt := range []struct {
+		name      string
+		asked     int
+		container memory.Value
+		openFiles uint64
+		want      int
+		lowered   bool
+	}{
+		{"no container", 0, memory.Value{}, 1 << 20, 512, false},
+		{"256 MiB", 0, size(256), 1 << 20, 512, false},
+		{"64 MiB", 0, size(64), 1 << 20, 128, false},
+		{"at least 64", 0, size(8), 1 << 20, 64, false},
+		{"at most 512", 0, size(1 << 20), 1 << 20, 512, false},
+		{"asked", 10000, size(64), 1 << 20, 10000, false},
+		{"unlimited files", 10000, size(64), math.MaxUint64, 10000, false},
+		{"few files", 0, size(256), 64, 32, true},
+		{"just enough files", 100, size(256), 132, 100, false},
+		{"asked over the files", 10000, memory.Value{}, 1024, 992, true},
+		{"hardly any files", 0, memory.Value{}, 20, 4, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			got, lowered := Limit(tt.asked, tt.container, tt.openFiles)
+			if got != tt.want || lowered != tt.lowered {
+				t.Errorf("Limit(%d, %v, %d) = %d, %v, want %d, %v", tt.asked, tt.container, tt.openFiles, got, lowered, tt.want, tt.lowered)
+			}
+		})
+	}
+}
+
+// running is a Server between Run's start and its end.
+type running struct {
+	*Server
+	addr    string
+	signals chan os.Signal
+	done    chan error
+	log     *logBuffer
+}
+
+type logBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (l *logBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.Write(p)
+}
+
+func (l *logBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.String()
+}
+
+func run(t *testing.T, options Options) *running {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := &logBuffer{}
+	options.Log = slog.New(slog.NewTextHandler(log, nil))
+	r := &running{newServer(t, container64("1"), options), ln.Addr().String(), make(chan os.Signal, 2), make(chan error, 1), log}
+	go func() { r.done <- r.Run(ln, r.signals) }()
+	return r
+}
+
+func (r *running) ended(t *testing.T) error {
+	t.Helper()
+	select {
+	case err := <-r.done:
+		return err
+	case <-time.After(10 * time.Second):
+		t.Fatal("it does not end")
+		return nil
+	}
+}
+
+// TestLifecycleLeaksNothing counts goroutines, so it does not run beside other tests.
+func TestLifecycleLeaksNothing(t *testing.T) {
+	before := runtime.NumGoroutine()
+	for _, signals := range [][]os.Signal{
+		{syscall.SIGTERM},
+		{os.Interrupt},
+		{syscall.SIGTERM, os.Interrupt},
+	} {
+		r := run(t, Options{DrainDelay: 50 * time.Millisecond, ShutdownTimeout: time.Second})
+		silent, err := net.Dial("tcp", r.addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		client := &http.Client{Transport: &http.Transport{}}
+		resp, err := client.Get("http://" + r.addr + MonitoringPath)
+		if err != nil {
+			t.Fatal(err)
+		}
+		io.Copy(io.Discard, resp.Body)
+		resp.Body.Close()
+		for _, sig := range signals {
+			r.signals <- sig
+		}
+		if err := r.ended(t); errors.Is(err, errForced) != (len(signals) > 1) {
+			t.Errorf("%v ended with %v", signals, err)
+		}
+		silent.Close()
+		client.CloseIdleConnections()
+	}
+	for deadline := time.Now().Add(5 * time.Second); runtime.NumGoroutine() > before; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			stacks := make([]byte, 1<<16)
+			t.Fatalf("%d goroutines, %d before:\n%s", runtime.NumGoroutine(), before, stacks[:runtime.Stack(stacks, true)])
+		}
+	}
+}
+
+func TestRunCountsWhatItCuts(t *testing.T) {
+	t.Parallel()
+	r := run(t, Options{ShutdownTimeout: 100 * time.Millisecond})
+	conn, err := net.Dial("tcp", r.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	// The answer comes at once; the body that never does keeps the request in flight.
+	io.WriteString(conn, "GET /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n")
+	for deadline := time.Now().Add(5 * time.Second); r.connections.Count().Open != 1; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the connection is not counted")
+		}
+	}
+	time.Sleep(50 * time.Millisecond) // until its header is read
+	r.signals <- os.Interrupt
+	if err := r.ended(t); err != nil {
+		t.Error(err)
+	}
+	if want := `level=WARN msg="closing connections in use" connections=1`; !strings.Contains(r.log.String(), want) {
+		t.Errorf("the log lacks %s:\n%s", want, r.log)
+	}
+}
+
+func TestRunTellsAListenersError(t *testing.T) {
+	t.Parallel()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ln.Close()
+	if err := newServer(t, container64("1"), Options{}).Run(ln, nil); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("Run on a closed listener = %v, want %v", err, net.ErrClosed)
+	}
+}
+
+func TestConnectionsCount(t *testing.T) {
+	t.Parallel()
+	c := NewConnections(7)
+	a, _ := net.Pipe()
+	b, _ := net.Pipe()
+	c.track(a, http.StateNew)
+	c.track(b, http.StateNew)
+	c.track(a, http.StateActive)
+	c.track(a, http.StateIdle)
+	if got, want := c.Count(), (health.Connections{Open: 2, Limit: 7}); got != want {
+		t.Errorf("Count() = %+v, want %+v", got, want)
+	}
+	c.closeSilent(time.Hour)
+	if err := b.SetDeadline(time.Time{}); err != nil {
+		t.Errorf("a young connection was closed: %v", err)
+	}
+	c.closeSilent(0)
+	if err := b.SetDeadline(time.Time{}); !errors.Is(err, io.ErrClosedPipe) {
+		t.Errorf("a silent connection was not closed: %v", err)
+	}
+	if err := a.SetDeadline(time.Time{}); err != nil {
+		t.Errorf("an idle connection was closed: %v", err)
+	}
+	c.track(a, http.StateClosed)
+	c.track(b, http.StateClosed)
+	if got := c.Count().Open; got != 0 {
+		t.Errorf("%d open, want 0", got)
+	}
+}
+
+// BenchmarkRequest is the cost of one request on a kept-alive connection, net/http's
+// and the kernel's included.
+func BenchmarkRequest(b *testing.B) {
+	for _, path := range []string{LivePath, MonitoringPath} {
+		b.Run(path, func(b *testing.B) {
+			connections := NewConnections(100)
+			monitor := health.NewMonitor(memory.NewReader(container64("1"), math.MaxInt64), connections.Count, health.Options{WarnPercent: 80, FailPercent: 90})
+			s := New(monitor, connections, Options{Log: slog.New(slog.DiscardHandler)})
+			ts := httptest.NewUnstartedServer(s.http.Handler)
+			ts.Config.ConnState = connections.track
+			ts.Start()
+			defer ts.Close()
+			b.ReportAllocs()
+			for b.Loop() {
+				resp, err := http.Get(ts.URL + path)
+				if err != nil {
+					b.Fatal(err)
+				}
+				io.Copy(io.Discard, resp.Body)
+				resp.Body.Close()
+			}
+		})
+	}
+}
