@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/joho/godotenv"
@@ -102,27 +103,27 @@ func LoadAddress(getenv func(string) string, dotenv string) (Address, error) {
 // source is where values come from, and what was wrong with them.
 type source struct {
 	getenv   func(string) string
+	name     string // of the file
 	file     map[string]string
 	problems []error
 }
 
 func open(getenv func(string) string, dotenv string) *source {
-	s := &source{getenv: getenv}
+	s := &source{getenv: getenv, name: filepath.Base(dotenv)}
 	// Read leaves the process environment alone, where Load would change it.
 	file, err := godotenv.Read(dotenv)
 	pathErr, isPath := errors.AsType[*fs.PathError](err)
 	_, noKey := file[""]
-	name := filepath.Base(dotenv)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 	case isPath:
-		s.problems = append(s.problems, fmt.Errorf("%s: %w", name, pathErr.Err))
+		s.problems = append(s.problems, fmt.Errorf("%s: %w", s.name, pathErr.Err))
 	case err != nil:
 		// The parser's message quotes the file, and with it every secret in it.
-		s.problems = append(s.problems, fmt.Errorf("%s: is not a list of KEY=value lines", name))
+		s.problems = append(s.problems, fmt.Errorf("%s: is not a list of KEY=value lines", s.name))
 	case noKey:
 		// What the parser makes of "=x", and of a last line without "=".
-		s.problems = append(s.problems, fmt.Errorf("%s: has a line without a key or without =", name))
+		s.problems = append(s.problems, fmt.Errorf("%s: has a line without a key or without =", s.name))
 		// A lost quote can put a neighbour's secret into a value: quote none of them.
 		file = nil
 	}
@@ -146,6 +147,12 @@ func value[T any](s *source, key, fallback, want string, parse func(string) (T, 
 	raw := s.getenv(key)
 	if raw == "" {
 		raw = s.file[key]
+		if strings.Contains(raw, "\n") {
+			// Two lost quotes still make a list of KEY=value, with a neighbour's secret in
+			// the value: it is not quoted, and not shown as a name either.
+			s.problems = append(s.problems, fmt.Errorf("%s: its value in %s is more than one line", key, s.name))
+			raw = ""
+		}
 	}
 	if raw == "" {
 		raw = fallback
@@ -192,7 +199,7 @@ func percent(s string) (int, bool) {
 
 func duration(s string) (time.Duration, bool) {
 	if s != "0" && s[len(s)-1] >= '0' && s[len(s)-1] <= '9' {
-		return 0, false // time.ParseDuration takes "+0", "-0" and "00" too
+		return 0, false // time.ParseDuration takes "+0" and "-0" too
 	}
 	d, err := time.ParseDuration(s)
 	return d, err == nil && d >= 0

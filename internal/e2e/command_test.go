@@ -86,6 +86,7 @@ func TestBadInput(t *testing.T) {
 		{"unterminated quote", "", "TOKEN=\"hunter2\nPORT=4000\n", ".env: "},
 		{"byte order mark", "", "\ufeffPORT=4000\nTOKEN=hunter2\n", ".env: "},
 		{"no key", "", "=hunter2\n", ".env: "},
+		{"two lost quotes", "", "SERVICE_NAME='a\nTOKEN=hunter2\nOTHER='\n", "SERVICE_NAME: its value in .env is more than one line"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
