@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"os"
 	"os/signal"
 	"runtime"
@@ -123,7 +122,7 @@ func serve(getenv func(string) string, stdout, stderr io.Writer) int {
 		FailPercent: float64(cfg.FailPercent),
 	})
 
-	ln, err := net.Listen("tcp", cfg.Listen.String())
+	ln, err := server.Listen(cfg.Listen.String())
 	if err != nil {
 		fmt.Fprintln(stderr, listenError(cfg.Listen, err))
 		return exitFailed

@@ -10,8 +10,8 @@ import (
 )
 
 // Log writes what is published until ctx is done: a line on every change of the
-// verdict or of the Go memory limit, and a line of vitals per interval unless that
-// is 0. The sampler does not write it: a log that blocks must not stop the samples.
+// verdict or of the Go memory limit, one when connections begin to be evicted, and a
+// line of vitals per interval unless that is 0. The sampler does not write it: a log that blocks must not stop the samples.
 // memoryLimit is the GOMEMLIMIT asked for, as memory.NewReader takes it.
 func (m *Monitor) Log(ctx context.Context, log *slog.Logger, interval time.Duration, memoryLimit int64) {
 	status := Pass
@@ -19,6 +19,8 @@ func (m *Monitor) Log(ctx context.Context, log *slog.Logger, interval time.Durat
 	if memoryLimit != 0 && memoryLimit != math.MaxInt64 {
 		goLimit = memory.Value{N: memoryLimit, OK: true}
 	}
+	var evicted int64
+	var evictedAt time.Time
 	due := time.Now().Add(interval)
 	for {
 		s := m.State()
@@ -29,6 +31,16 @@ func (m *Monitor) Log(ctx context.Context, log *slog.Logger, interval time.Durat
 		if s.Status != status {
 			log.LogAttrs(ctx, s.Status.level(), "status changed", s.statusAttrs()...)
 			status = s.Status
+		}
+		if c := s.Connections; c.Evicted > evicted {
+			if time.Since(evictedAt) > storm {
+				log.LogAttrs(ctx, slog.LevelWarn, "evicting connections", slog.Int64("evicted", c.Evicted-evicted),
+					slog.Int("open", c.Open), slog.Int("limit", c.Limit))
+			}
+			evicted, evictedAt = c.Evicted, time.Now()
+		}
+		if s.Released {
+			log.LogAttrs(ctx, slog.LevelDebug, "memory given back: Go memory stood above its start and the connections that took it are gone", s.vitals()...)
 		}
 		// Half a period early is as close to due as a sample comes.
 		if now := time.Now(); interval > 0 && !now.Add(Period/2).Before(due) {
@@ -42,6 +54,9 @@ func (m *Monitor) Log(ctx context.Context, log *slog.Logger, interval time.Durat
 		}
 	}
 }
+
+// storm is how long no connection must be evicted before it is news again.
+const storm = time.Minute
 
 // level is the log level at which a change to the status is told.
 func (s Status) level() slog.Level {

@@ -24,11 +24,13 @@ type Options struct {
 
 // State is what one sample led to. It does not change.
 type State struct {
-	Status Status
-	Output string // the reason when Status is not Pass
-	Sample memory.Sample
-	Report Document // the monitoring document
-	Ready  Document // the readiness document
+	Status      Status
+	Output      string // the reason when Status is not Pass
+	Sample      memory.Sample
+	Connections Connections
+	Released    bool     // memory was given back just before the sample
+	Report      Document // the monitoring document
+	Ready       Document // the readiness document
 }
 
 // Monitor samples once a second and publishes the result. Readers cost it nothing.
@@ -38,6 +40,8 @@ type Monitor struct {
 	reporter    reporter
 	encoder     encoder
 	ready       Document // the readiness document of Pass
+	releaser    memory.Releaser
+	release     bool // before the next sample
 	state       atomic.Pointer[State]
 	published   chan struct{}
 }
@@ -73,8 +77,14 @@ func (m *Monitor) Run(ctx context.Context) {
 }
 
 func (m *Monitor) sample() {
-	s := &State{Sample: m.reader.Read(), Ready: m.ready}
-	report := m.reporter.report(&s.Sample, m.connections(), time.Now())
+	now := time.Now()
+	s := &State{Ready: m.ready, Connections: m.connections(), Released: m.release}
+	if m.release {
+		m.releaser.Release(now)
+	}
+	s.Sample = m.reader.Read()
+	m.release = m.releaser.Observe(now, s.Sample.Go, s.Connections.Open)
+	report := m.reporter.report(&s.Sample, s.Connections, now)
 	s.Status, s.Output = report.Status, report.Output
 	s.Report = m.encoder.encode(s.Status, &report)
 	if s.Status != Pass {

@@ -114,8 +114,12 @@ func (c *container) workingSet(g *group, usage Value) Value {
 func memTotal(meminfo []byte) Value {
 	for line := range bytes.Lines(meminfo) {
 		if rest, ok := bytes.CutPrefix(line, []byte("MemTotal:")); ok {
-			kib := count(bytes.TrimSpace(bytes.TrimSuffix(rest, []byte(" kB\n"))))
-			return Value{kib.N << 10, kib.OK && kib.N > 0 && kib.N <= math.MaxInt64>>10}
+			digits, whole := bytes.CutSuffix(rest, []byte(" kB\n"))
+			kib := count(bytes.TrimSpace(digits))
+			if !whole || kib.N == 0 || kib.N > math.MaxInt64>>10 {
+				return Value{}
+			}
+			return Value{kib.N << 10, true}
 		}
 	}
 	return Value{}

@@ -75,10 +75,15 @@ func number(line []byte) Value {
 	return count(digits)
 }
 
-// count parses a whole number from 0.
+// count parses a whole number from 0: digits alone, without a sign.
 func count(digits []byte) Value {
+	for _, c := range digits {
+		if c < '0' || c > '9' {
+			return Value{} // "max", mostly; ParseInt's error for it would allocate
+		}
+	}
 	n, err := strconv.ParseInt(string(digits), 10, 64)
-	if err != nil || n < 0 {
+	if err != nil {
 		return Value{}
 	}
 	return Value{n, true}

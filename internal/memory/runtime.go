@@ -86,14 +86,24 @@ func (r *runtimeReader) read(s *Sample) {
 		user:    r.float(metricUser),
 		limiter: r.uint(metricLimiter),
 	}
-	then := now // the first sample has nothing to look back at
+	s.GC.CPUPercent, s.GC.LimiterActive = now.since(r.lookBack(now))
+}
+
+// lookBack keeps now and returns where the counters stood a window ago, or at the
+// first sample as long as there are fewer. The first one has only itself.
+func (r *runtimeReader) lookBack(now gcPoint) gcPoint {
+	then := now
 	if r.reads > 0 {
 		then = r.past[max(0, r.reads-window)%window]
 	}
 	r.past[r.reads%window] = now
 	r.reads++
-	s.GC.CPUPercent = share(now.gc-then.gc, now.user-then.user)
-	s.GC.LimiterActive = now.limiter > then.limiter
+	return then
+}
+
+// since is what the collector did from then to now.
+func (now gcPoint) since(then gcPoint) (cpuPercent float64, limiterActive bool) {
+	return share(now.gc-then.gc, now.user-then.user), now.limiter > then.limiter
 }
 
 // share is the percentage that part is of part and rest together.

@@ -4,6 +4,7 @@ import (
 	"math"
 	"net"
 	"net/http"
+	"runtime"
 	"sync"
 	"syscall"
 	"time"
@@ -48,51 +49,143 @@ func OpenFiles() uint64 {
 	return uint64(r.Cur)
 }
 
-// Connections knows the open connections from http.Server.ConnState.
+// Connections is a table of the open connections, of a fixed size because connections
+// are memory: net/http holds about 20 KB for each that is kept alive. When the table is
+// full a new connection gets in, and the one that has gone longest without doing
+// anything useful is closed. A listener that stopped accepting instead would keep the
+// next health probe waiting behind connections that say nothing.
+//
+// The invariant: rows holds at most limit connections, and index says where each of them
+// is. A connection that is not in index was evicted or closed, whatever it still reports.
 type Connections struct {
 	limit int
 
-	mu    sync.Mutex
-	open  int
-	fresh map[net.Conn]time.Time // accepted then, with no request header read yet
+	mu      sync.Mutex
+	rows    []row
+	index   map[net.Conn]int
+	turn    uint64 // counts state changes, the order of which is the order of use
+	evicted int64
 }
 
-// NewConnections returns Connections that report limit.
+// row is one connection.
+type row struct {
+	conn     net.Conn
+	state    http.ConnState
+	turn     uint64    // of its last change of state
+	accepted time.Time // for connections that never send a header
+}
+
+// NewConnections returns an empty table for limit connections, at least 1.
 func NewConnections(limit int) *Connections {
-	return &Connections{limit: limit, fresh: make(map[net.Conn]time.Time)}
+	return &Connections{limit: limit, rows: make([]row, 0, limit), index: make(map[net.Conn]int)}
 }
 
 // Count is what the monitoring document says.
 func (c *Connections) Count() health.Connections {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return health.Connections{Open: c.open, Limit: c.limit}
+	return health.Connections{Open: len(c.rows), Limit: c.limit, Evicted: c.evicted}
 }
 
-// track is the http.Server.ConnState hook.
+// track is the http.Server.ConnState hook. StateNew comes from the accept loop, the other
+// states from the connection's own goroutine, so that two calls for one connection never
+// run at the same time.
 func (c *Connections) track(conn net.Conn, state http.ConnState) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	switch state {
 	case http.StateNew:
-		c.open++
-		c.fresh[conn] = time.Now()
+		if c.filled(1) {
+			// Connections accepted a moment ago get to read their header first. Without
+			// this a small table evicts a probe 15-100 us after accepting it.
+			runtime.Gosched()
+		}
+		if victim := c.admit(conn); victim != nil {
+			victim.Close() // waits for the connection's reader, so the lock is not held
+		}
 	case http.StateClosed:
-		c.open--
-		delete(c.fresh, conn)
+		c.remove(conn)
 	default:
-		delete(c.fresh, conn)
+		c.change(conn, state)
 	}
 }
 
+// filled says whether the table is full to the given part: 1 is the whole, 2 is half.
+func (c *Connections) filled(part int) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.rows)*part >= c.limit
+}
+
+// admit adds a connection, and takes the least useful one out when the table is full.
+func (c *Connections) admit(conn net.Conn) (victim net.Conn) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.rows) == c.limit {
+		i := c.leastUseful()
+		victim = c.rows[i].conn
+		c.drop(i)
+		c.evicted++
+	}
+	c.turn++
+	c.index[conn] = len(c.rows)
+	c.rows = append(c.rows, row{conn, http.StateNew, c.turn, time.Now()})
+	return victim
+}
+
+// leastUseful finds the connection that waits for a request since the longest time, or,
+// if all have one, the one whose request is oldest. A scan of 512 rows takes under a
+// microsecond, and only a flood asks for it.
+func (c *Connections) leastUseful() int {
+	worst := 0
+	for i, r := range c.rows {
+		w := &c.rows[worst]
+		if busy, worstBusy := r.state == http.StateActive, w.state == http.StateActive; busy != worstBusy {
+			if worstBusy {
+				worst = i
+			}
+		} else if r.turn < w.turn {
+			worst = i
+		}
+	}
+	return worst
+}
+
+func (c *Connections) change(conn net.Conn, state http.ConnState) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if i, ok := c.index[conn]; ok {
+		c.turn++
+		c.rows[i].state, c.rows[i].turn = state, c.turn
+	}
+}
+
+func (c *Connections) remove(conn net.Conn) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if i, ok := c.index[conn]; ok {
+		c.drop(i)
+	}
+}
+
+// drop takes row i out; the last row takes its place.
+func (c *Connections) drop(i int) {
+	delete(c.index, c.rows[i].conn)
+	last := len(c.rows) - 1
+	if i != last {
+		c.rows[i] = c.rows[last]
+		c.index[c.rows[i].conn] = i
+	}
+	c.rows[last] = row{}
+	c.rows = c.rows[:last]
+}
+
 // closeSilent closes the connections that are at least as old as age and have sent no
-// whole header. Close waits for the connection's reader, so the lock is not held.
+// whole header.
 func (c *Connections) closeSilent(age time.Duration) {
 	var silent []net.Conn
 	c.mu.Lock()
-	for conn, since := range c.fresh {
-		if time.Since(since) >= age {
-			silent = append(silent, conn)
+	for _, r := range c.rows {
+		if r.state == http.StateNew && time.Since(r.accepted) >= age {
+			silent = append(silent, r.conn)
 		}
 	}
 	c.mu.Unlock()
