@@ -98,10 +98,10 @@ func (m mount) serves(source string) bool {
 
 // below is the cgroup's path under the mount, "/" for the mount itself.
 func (m mount) below(group string) (string, bool) {
-	group = path.Clean(group)
 	if group == "/.." || strings.HasPrefix(group, "/../") {
-		return "/", true
+		return "/", true // outside the namespace, and all that can be seen; Clean would drop the dots
 	}
+	group = path.Clean(group)
 	if m.root == "/" {
 		return group, true
 	}
@@ -120,7 +120,7 @@ func unescape(s string) string {
 	var b strings.Builder
 	for i := 0; i < len(s); i++ {
 		if s[i] == '\\' && i+3 < len(s) && octal(s[i+1], '3') && octal(s[i+2], '7') && octal(s[i+3], '7') {
-			b.WriteByte((s[i+1]-'0')<<6 | (s[i+2]-'0')<<3 | s[i+3] - '0')
+			b.WriteByte((s[i+1]-'0')<<6 | (s[i+2]-'0')<<3 | (s[i+3] - '0'))
 			i += 3
 			continue
 		}

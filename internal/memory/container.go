@@ -107,7 +107,10 @@ func (c *container) workingSet(g *group, usage Value) Value {
 		key = "total_inactive_file" // with the children's, as usage is
 	}
 	inactive := field(g.stat.read(), key)
-	return Value{max(0, usage.N-inactive.N), usage.OK && inactive.OK}
+	if !usage.OK || !inactive.OK {
+		return Value{}
+	}
+	return Value{max(0, usage.N-inactive.N), true}
 }
 
 // memTotal reads the machine's memory from proc_meminfo(5), which counts in KiB.

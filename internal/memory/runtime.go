@@ -101,9 +101,9 @@ func (r *runtimeReader) lookBack(now gcPoint) gcPoint {
 	return then
 }
 
-// since is what the collector did from then to now.
-func (now gcPoint) since(then gcPoint) (cpuPercent float64, limiterActive bool) {
-	return share(now.gc-then.gc, now.user-then.user), now.limiter > then.limiter
+// since is what the collector did from then to p.
+func (p gcPoint) since(then gcPoint) (cpuPercent float64, limiterActive bool) {
+	return share(p.gc-then.gc, p.user-then.user), p.limiter > then.limiter
 }
 
 // share is the percentage that part is of part and rest together.
