@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -39,19 +38,6 @@ func setGroup(t *testing.T, dir, name, value string) {
 	if err := os.WriteFile(filepath.Join(dir, name), []byte(value), 0); err != nil {
 		t.Fatal(err)
 	}
-}
-
-func groupNumber(t *testing.T, dir, name string) int64 {
-	t.Helper()
-	b, err := os.ReadFile(filepath.Join(dir, name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	n, err := strconv.ParseInt(strings.TrimSpace(string(b)), 10, 64)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return n
 }
 
 // startIn runs the service in a cgroup.
@@ -89,8 +75,8 @@ func TestCgroup2Nested(t *testing.T) {
 		t.Errorf("memory %+v, want 80 %% of the parent's limit", r.Memory)
 	}
 	// Usage is read where the limit is: at the parent, with what siblings use.
-	if !near(*c.UsageBytes, groupNumber(t, parent, "memory.current"), 512<<10) {
-		t.Errorf("usageBytes %d, the parent's memory.current %d", *c.UsageBytes, groupNumber(t, parent, "memory.current"))
+	if !near(*c.UsageBytes, fileNumber(t, parent+"/memory.current", ""), 512<<10) {
+		t.Errorf("usageBytes %d, the parent's memory.current %d", *c.UsageBytes, fileNumber(t, parent+"/memory.current", ""))
 	}
 
 	setGroup(t, parent, "memory.max", "48M")

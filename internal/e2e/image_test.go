@@ -105,44 +105,55 @@ func (c *container) stop(within time.Duration) {
 	c.t.Logf("docker stop took %v", took)
 }
 
-// charged reads the container's memory cgroup from the host, in either version.
-func (c *container) charged() (usage, workingSet int64) {
+// group is the container's memory cgroup, seen from the host.
+func (c *container) group() (dir string, v2 bool) {
 	c.t.Helper()
-	pid := c.inspect("{{.State.Pid}}")
-	group, err := os.ReadFile("/proc/" + pid + "/cgroup")
+	groups, err := os.ReadFile("/proc/" + c.inspect("{{.State.Pid}}") + "/cgroup")
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	dir, usageFile, inactive := "", "memory.current", "inactive_file "
-	for line := range strings.Lines(string(group)) {
+	for line := range strings.Lines(string(groups)) {
 		part := strings.SplitN(strings.TrimSpace(line), ":", 3)
 		if part[1] == "memory" {
-			dir, usageFile, inactive = "/sys/fs/cgroup/memory"+part[2], "memory.usage_in_bytes", "total_inactive_file "
-			break
+			return "/sys/fs/cgroup/memory" + part[2], false
 		}
 		if part[1] == "" {
-			dir = "/sys/fs/cgroup" + part[2]
+			dir, v2 = "/sys/fs/cgroup"+part[2], true
 		}
 	}
-	number := func(file, key string) int64 {
-		b, err := os.ReadFile(filepath.Join(dir, file))
-		if err != nil {
-			c.t.Fatal(err)
-		}
-		for line := range strings.Lines("\n" + string(b)) {
-			if rest, ok := strings.CutPrefix(line, key); ok && len(strings.TrimSpace(rest)) > 0 {
-				n, err := strconv.ParseInt(strings.TrimSpace(rest), 10, 64)
-				if err != nil {
-					c.t.Fatal(err)
-				}
-				return n
+	return dir, v2
+}
+
+// charged reads what the kernel charges to the container.
+func (c *container) charged() (usage, workingSet int64) {
+	c.t.Helper()
+	dir, v2 := c.group()
+	file, inactive := "memory.usage_in_bytes", "total_inactive_file "
+	if v2 {
+		file, inactive = "memory.current", "inactive_file "
+	}
+	usage = fileNumber(c.t, filepath.Join(dir, file), "")
+	return usage, usage - fileNumber(c.t, filepath.Join(dir, "memory.stat"), inactive)
+}
+
+// fileNumber reads the number after key at the start of a line.
+func fileNumber(t *testing.T, name, key string) int64 {
+	t.Helper()
+	b, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(b)) {
+		if rest, ok := strings.CutPrefix(line, key); ok {
+			n, err := strconv.ParseInt(strings.TrimSpace(rest), 10, 64)
+			if err != nil {
+				t.Fatal(err)
 			}
+			return n
 		}
-		c.t.Fatalf("no %q in %s", key, file)
-		return 0
 	}
-	usage = number(usageFile, "")
-	return usage, usage - number("memory.stat", inactive)
+	t.Fatalf("no %q in %s", key, name)
+	return 0
 }
 
 // TestImageCommands runs the documented commands as they stand.

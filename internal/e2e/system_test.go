@@ -65,11 +65,9 @@ func TestBudget(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	plain := filepath.Join(t.TempDir(), "plain")
-	build := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o", plain, "./testdata/plain")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
+	plain, err := plain()
+	if err != nil {
+		t.Fatal(err)
 	}
 	const maxBinary, maxIdle = 6.6e6, 7.2e6
 	const runs = 7

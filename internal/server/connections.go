@@ -72,6 +72,7 @@ type row struct {
 	conn     net.Conn
 	state    http.ConnState
 	turn     uint64    // of its last change of state
+	requests int       // that it has sent
 	accepted time.Time // for connections that never send a header
 }
 
@@ -127,35 +128,60 @@ func (c *Connections) admit(conn net.Conn) (victim net.Conn) {
 	}
 	c.turn++
 	c.index[conn] = len(c.rows)
-	c.rows = append(c.rows, row{conn, http.StateNew, c.turn, time.Now()})
+	c.rows = append(c.rows, row{conn: conn, state: http.StateNew, turn: c.turn, accepted: time.Now()})
 	return victim
 }
 
-// leastUseful finds the connection that waits for a request since the longest time, or,
-// if all have one, the one whose request is oldest. A scan of 512 rows takes under a
-// microsecond, and only a flood asks for it.
+// leastUseful finds the row to give up: the lowest rank, and in it the oldest change of
+// state. A scan of 512 rows takes about a microsecond, and only a full table asks for it.
 func (c *Connections) leastUseful() int {
-	worst := 0
-	for i, r := range c.rows {
-		w := &c.rows[worst]
-		if busy, worstBusy := r.state == http.StateActive, w.state == http.StateActive; busy != worstBusy {
-			if worstBusy {
-				worst = i
-			}
-		} else if r.turn < w.turn {
-			worst = i
+	now := time.Now()
+	worst, worstRank := 0, c.rows[0].rank(now)
+	for i := range c.rows {
+		if rank := c.rows[i].rank(now); rank < worstRank || rank == worstRank && c.rows[i].turn < c.rows[worst].turn {
+			worst, worstRank = i, rank
 		}
 	}
 	return worst
 }
+
+// rank orders rows by what closing them would cost: nothing while no request is under
+// way, and least where there was an answer before.
+func (r *row) rank(now time.Time) int {
+	switch {
+	case r.state == http.StateIdle, r.state == http.StateNew && now.Sub(r.accepted) > patience:
+		return 0
+	case r.requests > 1:
+		return 1
+	default:
+		return 2
+	}
+}
+
+// patience is how long a new connection is not held to be silent. A prober's header may
+// be a moment behind its handshake, and a container that used up its share of the
+// processor stands still for up to 100 ms.
+const patience = 250 * time.Millisecond
 
 func (c *Connections) change(conn net.Conn, state http.ConnState) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if i, ok := c.index[conn]; ok {
 		c.turn++
-		c.rows[i].state, c.rows[i].turn = state, c.turn
+		r := &c.rows[i]
+		r.state, r.turn = state, c.turn
+		if state == http.StateActive {
+			r.requests++
+		}
 	}
+}
+
+// outstays says whether the table is full and the connection has been answered before.
+func (c *Connections) outstays(conn net.Conn) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	i, ok := c.index[conn]
+	return ok && len(c.rows) >= c.limit && c.rows[i].requests > 1
 }
 
 func (c *Connections) remove(conn net.Conn) {

@@ -1,7 +1,9 @@
 package server
 
 import (
+	"context"
 	"log/slog"
+	"net"
 	"net/http"
 	"runtime"
 
@@ -35,23 +37,39 @@ func (s *Server) routes() http.Handler {
 
 // closing makes every answer of a draining server the last on its connection. Turning
 // keep-alives off would cut idle connections at once, with a request perhaps on its way.
+//
+// While the table of connections is full it tells those to leave that were answered
+// before: a client that sends requests without a pause has a turn like any other.
 func (s *Server) closing(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if s.draining.Load() {
+		crowded := s.connections.filled(2)
+		if s.draining.Load() || crowded && s.connections.outstays(connection(r)) {
 			w.Header().Set("Connection", "close")
+		}
+		if crowded {
+			// One client that sends requests without a pause would hold this processor
+			// for 10 ms at a time; others get their turn first.
+			runtime.Gosched()
 		}
 		next.ServeHTTP(w, r)
 	})
 }
 
+// connectionKey is the context key of a request's connection.
+type connectionKey struct{}
+
+func withConnection(ctx context.Context, conn net.Conn) context.Context {
+	return context.WithValue(ctx, connectionKey{}, conn)
+}
+
+func connection(r *http.Request) net.Conn {
+	conn, _ := r.Context().Value(connectionKey{}).(net.Conn)
+	return conn
+}
+
 // write sends a document. Assigning kept slices, where Header.Set would make new ones,
 // is what makes it free of allocations.
 func (s *Server) write(w http.ResponseWriter, r *http.Request, d *health.Document) {
-	if s.connections.filled(2) {
-		// One client that sends requests without a pause would hold this processor for
-		// 10 ms at a time; others get their turn first.
-		runtime.Gosched()
-	}
 	h := w.Header()
 	h["Content-Type"] = s.contentType
 	h["Cache-Control"] = s.cache

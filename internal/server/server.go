@@ -51,10 +51,11 @@ func New(monitor *health.Monitor, connections *Connections, options Options) *Se
 		sniff:       []string{"nosniff"},
 	}
 	s.http = http.Server{
-		Handler:   s.routes(),
-		ConnState: connections.track,
-		ErrorLog:  slog.NewLogLogger(options.Log.Handler(), slog.LevelWarn),
-		Protocols: new(http.Protocols),
+		Handler:     s.routes(),
+		ConnContext: withConnection,
+		ConnState:   connections.track,
+		ErrorLog:    slog.NewLogLogger(options.Log.Handler(), slog.LevelWarn),
+		Protocols:   new(http.Protocols),
 
 		// A prober's header fits one packet; 5 s outlasts a lost one sent again twice.
 		ReadHeaderTimeout: 5 * time.Second,

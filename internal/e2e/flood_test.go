@@ -1,0 +1,242 @@
+//go:build e2e && linux
+
+package e2e
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// flood opens connections to a server on this machine and does one thing on each. It
+// never opens one again, it ends at its deadline, and it knows no other address than
+// 127.0.0.0/8.
+type flood struct {
+	port  int
+	until time.Time
+	conns struct {
+		sync.Mutex
+		open []net.Conn
+	}
+	opened  atomic.Int64
+	refused atomic.Int64
+	wg      sync.WaitGroup
+}
+
+// startFlood opens count connections, as fast as 64 workers can, and calls use on each.
+// use returns when it has done its part; the connection stays open until stop.
+func startFlood(port, count int, length time.Duration, use func(*flood, net.Conn)) *flood {
+	f := &flood{port: port, until: time.Now().Add(length)}
+	var next atomic.Int64
+	for range 64 {
+		f.wg.Go(func() {
+			for next.Add(1) <= int64(count) && time.Now().Before(f.until) {
+				f.open(use)
+			}
+		})
+	}
+	return f
+}
+
+func (f *flood) open(use func(*flood, net.Conn)) {
+	// Many source addresses, because one has only 28,000 ports.
+	from := &net.TCPAddr{IP: net.IPv4(127, 0, byte(1+rand.IntN(8)), byte(1+rand.IntN(250)))}
+	conn, err := (&net.Dialer{LocalAddr: from, Deadline: f.until}).Dial("tcp4", fmt.Sprintf("127.0.0.1:%d", f.port))
+	if err != nil {
+		f.refused.Add(1)
+		time.Sleep(time.Millisecond) // a dead server refuses at once
+		return
+	}
+	f.opened.Add(1)
+	f.conns.Lock()
+	f.conns.open = append(f.conns.open, conn)
+	f.conns.Unlock()
+	conn.SetDeadline(f.until)
+	use(f, conn)
+}
+
+// stop waits for the flood's length to pass and closes everything.
+func (f *flood) stop() {
+	time.Sleep(time.Until(f.until))
+	f.wg.Wait()
+	for _, conn := range f.conns.open {
+		conn.Close()
+	}
+}
+
+// later runs what a connection does beside the others.
+func (f *flood) later(run func()) { f.wg.Go(run) }
+
+func pause(f *flood, d time.Duration) bool {
+	time.Sleep(d)
+	return time.Now().Before(f.until)
+}
+
+// held sends one request, reads the answer and stays.
+func held(_ *flood, conn net.Conn) {
+	if _, err := io.WriteString(conn, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+		return
+	}
+	if resp, err := http.ReadResponse(bufio.NewReaderSize(conn, 512), nil); err == nil {
+		io.Copy(io.Discard, resp.Body)
+	}
+}
+
+// halfHeader stops in the middle of a header.
+func halfHeader(_ *flood, conn net.Conn) {
+	io.WriteString(conn, "GET /healthz HTTP/1.1\r\nHost: x\r\nX-Half: ")
+}
+
+// slowHeader feeds a header of 1 MB, 4 KB at a time.
+func slowHeader(f *flood, conn net.Conn) {
+	f.later(func() {
+		line := "X-Slow: " + strings.Repeat("x", 4086) + "\r\n"
+		if _, err := io.WriteString(conn, "GET /healthz HTTP/1.1\r\nHost: x\r\n"); err != nil {
+			return
+		}
+		for range 256 {
+			if _, err := io.WriteString(conn, line); err != nil || !pause(f, 50*time.Millisecond) {
+				return
+			}
+		}
+	})
+}
+
+// slowBody sends a body of the largest size that net/http still waits for, a byte a second.
+func slowBody(f *flood, conn net.Conn) {
+	f.later(func() {
+		if _, err := io.WriteString(conn, "POST /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 200000\r\n\r\n"); err != nil {
+			return
+		}
+		for pause(f, time.Second) {
+			if _, err := io.WriteString(conn, "x"); err != nil {
+				return
+			}
+		}
+	})
+}
+
+// pipeline asks for the monitoring document again and again and never reads.
+func pipeline(f *flood, conn net.Conn) {
+	f.later(func() {
+		batch := strings.Repeat("GET /api/v1/monitoring/health HTTP/1.1\r\nHost: x\r\n\r\n", 64)
+		for {
+			if _, err := io.WriteString(conn, batch); err != nil {
+				return
+			}
+		}
+	})
+}
+
+// poll asks for the monitoring document as fast as it can, on a connection that it
+// keeps, and counts answers that are 5xx.
+func poll(errors *atomic.Int64, answers *atomic.Int64) func(*flood, net.Conn) {
+	return func(f *flood, conn net.Conn) {
+		f.later(func() {
+			r := bufio.NewReader(conn)
+			for time.Now().Before(f.until) {
+				if _, err := io.WriteString(conn, "GET /api/v1/monitoring/health HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+					return
+				}
+				resp, err := http.ReadResponse(r, nil)
+				if err != nil {
+					return
+				}
+				io.Copy(io.Discard, resp.Body)
+				answers.Add(1)
+				if resp.StatusCode >= 500 {
+					errors.Add(1)
+				}
+			}
+		})
+	}
+}
+
+// prober asks for /healthz every 250 ms, each time on a new connection.
+type prober struct {
+	stopped chan struct{}
+	done    chan struct{}
+	probes  []probeResult
+}
+
+type probeResult struct {
+	at   time.Time
+	took time.Duration
+	err  error
+}
+
+func startProber(t *testing.T, port int, timeout time.Duration) *prober {
+	t.Helper()
+	p := &prober{stopped: make(chan struct{}), done: make(chan struct{})}
+	results := make(chan probeResult)
+	go func() {
+		defer close(p.done)
+		for r := range results {
+			p.probes = append(p.probes, r)
+		}
+	}()
+	go func() {
+		var wg sync.WaitGroup
+		defer func() { wg.Wait(); close(results) }()
+		tick := time.NewTicker(250 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			wg.Go(func() {
+				began := time.Now()
+				err := probeOnce(port, timeout)
+				results <- probeResult{began, time.Since(began), err}
+			})
+			select {
+			case <-p.stopped:
+				return
+			case <-tick.C:
+			}
+		}
+	}()
+	return p
+}
+
+func probeOnce(port int, timeout time.Duration) error {
+	deadline := time.Now().Add(timeout)
+	conn, err := (&net.Dialer{Deadline: deadline}).Dial("tcp4", fmt.Sprintf("127.0.0.1:%d", port))
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	conn.SetDeadline(deadline)
+	if _, err := io.WriteString(conn, "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"); err != nil {
+		return err
+	}
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		return err
+	}
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("code %d", resp.StatusCode)
+	}
+	return nil
+}
+
+// stop ends the probing and says how it went.
+func (p *prober) stop() (answered, total int, slowest time.Duration, firstError error) {
+	close(p.stopped)
+	<-p.done
+	for _, r := range p.probes {
+		total++
+		if r.err == nil {
+			answered++
+			slowest = max(slowest, r.took)
+		} else if firstError == nil {
+			firstError = r.err
+		}
+	}
+	return answered, total, slowest, firstError
+}

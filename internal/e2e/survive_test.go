@@ -1,0 +1,252 @@
+//go:build e2e && linux
+
+package e2e
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// limits are a container's.
+type limits struct {
+	mib  int     // memory
+	cpus float64 // 0 for all
+}
+
+// target is a server under limits, in a container or in a cgroup.
+type target interface {
+	address() (port, pid int)
+	peak() int64 // bytes charged at most
+	killed() bool
+}
+
+// plain is the plain net/http server, built once.
+var plain = sync.OnceValues(func() (string, error) {
+	path, err := filepath.Abs("../../bin/plain")
+	if err != nil {
+		return "", err
+	}
+	build := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o", path, "./testdata/plain")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("%w\n%s", err, out)
+	}
+	return path, nil
+})
+
+// scenario is a flood, and what it does to a plain server.
+type scenario struct {
+	name      string
+	limits    limits
+	count     int
+	use       func(*flood, net.Conn)
+	plainDies bool
+	maxPeak   int64         // bytes
+	answered  float64       // share of probes that must be answered
+	timeout   time.Duration // of a probe
+}
+
+const mib = 1 << 20
+
+var scenarios = []scenario{
+	{"8,000 held in 64 MiB", limits{64, 0.5}, 8000, held, true, 32 * mib, 1, time.Second},
+	{"8,000 half headers in 64 MiB", limits{64, 0.5}, 8000, halfHeader, true, 32 * mib, 1, time.Second},
+	{"2,000 slow 1 MB headers in 64 MiB", limits{64, 0.5}, 2000, slowHeader, true, 32 * mib, 1, time.Second},
+	{"2,000 slow bodies in 64 MiB", limits{64, 0.5}, 2000, slowBody, false, 32 * mib, 1, time.Second},
+	{"2,000 pipelines in 64 MiB", limits{64, 0.5}, 2000, pipeline, false, 32 * mib, 1, time.Second},
+	{"16,000 held in 256 MiB", limits{256, 0.5}, 16000, held, true, 32 * mib, 1, time.Second},
+	{"4,000 held in 32 MiB, 0.1 CPU", limits{32, 0.1}, 4000, held, true, 32 * mib, 0.9, time.Second},
+}
+
+// outcome is a scenario's line of figures.
+type outcome struct {
+	opened, refused int64
+	answered, total int
+	slowest         time.Duration
+	peak            int64
+	killed          bool
+	lateMisses      int // probes not answered once the flood stood
+	firstError      error
+}
+
+func (o outcome) String() string {
+	end := "alive"
+	if o.killed {
+		end = "OOM-killed"
+	}
+	return fmt.Sprintf("opened %d, probes %d/%d, slowest %v, peak %.1f MiB, %s", o.opened, o.answered, o.total, o.slowest.Round(time.Millisecond), float64(o.peak)/mib, end)
+}
+
+const floodLength = 12 * time.Second
+
+// run floods a target while it is probed.
+func (s scenario) run(t *testing.T, on target) outcome {
+	t.Helper()
+	port, _ := on.address()
+	prober := startProber(t, port, s.timeout)
+	f := startFlood(port, s.count, floodLength, s.use)
+	began := time.Now()
+	f.stop()
+	var o outcome
+	o.answered, o.total, o.slowest, o.firstError = prober.stop()
+	for _, p := range prober.probes {
+		if p.err != nil && p.at.Sub(began) > floodLength/2 {
+			o.lateMisses++
+		}
+	}
+	o.opened, o.refused = f.opened.Load(), f.refused.Load()
+	o.peak, o.killed = on.peak(), on.killed()
+	return o
+}
+
+// survive holds healthd to a scenario and shows that the plain server does not.
+func survive(t *testing.T, s scenario, ours, plain func(*testing.T, limits) target) {
+	t.Helper()
+	on := ours(t, s.limits)
+	_, pid := on.address()
+	time.Sleep(2 * time.Second)
+	idle := vmRSS(t, pid)
+	o := s.run(t, on)
+	ended := time.Now()
+	t.Logf("%-36s healthd   %v", s.name, o)
+	if o.killed {
+		t.Fatal("healthd was OOM-killed")
+	}
+	if o.opened < int64(s.count) {
+		t.Errorf("the flood opened %d of %d connections", o.opened, s.count)
+	}
+	if float64(o.answered) < s.answered*float64(o.total) || o.lateMisses > 0 {
+		t.Errorf("%d of %d probes were answered, %d missed once the flood stood: %v", o.answered, o.total, o.lateMisses, o.firstError)
+	}
+	if o.peak > s.maxPeak {
+		t.Errorf("the peak was %.1f MiB, want at most %d", float64(o.peak)/mib, s.maxPeak/mib)
+	}
+
+	p := s.run(t, plain(t, s.limits))
+	t.Logf("%-36s net/http  %v", s.name, p)
+	if s.plainDies && !p.killed {
+		t.Error("the plain server survived: the flood is not what it says")
+	}
+
+	eventually(t, 90*time.Second-time.Since(ended), "gives the memory back", func() bool { return vmRSS(t, pid) <= 2*idle })
+	t.Logf("%-36s healthd   VmRSS %.1f MiB idle, %.1f MiB %.0f s after", s.name, float64(idle)/mib, float64(vmRSS(t, pid))/mib, time.Since(ended).Seconds())
+}
+
+// dockerLimits are a container's options. Swap would hide what a flood costs.
+func dockerLimits(l limits) []string {
+	memory := fmt.Sprintf("%dm", l.mib)
+	return []string{"-m", memory, "--memory-swap", memory, "--cpus", fmt.Sprint(l.cpus)}
+}
+
+func (c *container) address() (port, pid int) {
+	pid, err := strconv.Atoi(c.inspect("{{.State.Pid}}"))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return c.port, pid
+}
+
+// killed is also true for a container that ended by itself, which none here does.
+func (c *container) killed() bool { return c.inspect("{{.State.OOMKilled}}") == "true" }
+
+// peak is 0 once the container is gone, and its cgroup with it.
+func (c *container) peak() int64 {
+	if c.inspect("{{.State.Running}}") != "true" {
+		return 0
+	}
+	dir, v2 := c.group()
+	if v2 {
+		return fileNumber(c.t, filepath.Join(dir, "memory.peak"), "")
+	}
+	return fileNumber(c.t, filepath.Join(dir, "memory.max_usage_in_bytes"), "")
+}
+
+func oursInDocker(t *testing.T, l limits) target { return runImage(t, dockerLimits(l)...) }
+
+func plainInDocker(t *testing.T, l limits) target {
+	path, err := plain()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return runImage(t, append(dockerLimits(l), "-v", path+":/plain:ro", "--entrypoint", "/plain")...)
+}
+
+func TestSurvive(t *testing.T) {
+	for _, s := range scenarios {
+		t.Run(s.name, func(t *testing.T) { survive(t, s, oursInDocker, plainInDocker) })
+	}
+}
+
+// TestSurvivePolling is not a flood: 64 clients on the smallest plan that ask for the
+// monitoring document without a pause.
+func TestSurvivePolling(t *testing.T) {
+	for _, server := range []struct {
+		name  string
+		start func(*testing.T, limits) target
+	}{{"healthd", oursInDocker}, {"net/http", plainInDocker}} {
+		on := server.start(t, limits{256, 0.1})
+		port, pid := on.address()
+		var bad, answers atomic.Int64
+		prober := startProber(t, port, 5*time.Second)
+		f := startFlood(port, 64, 20*time.Second, poll(&bad, &answers))
+		time.Sleep(5 * time.Second)
+		early := vmRSS(t, pid)
+		f.stop()
+		late := vmRSS(t, pid)
+		answered, total, slowest, firstError := prober.stop()
+		t.Logf("64 pollers for 20 s in 256 MiB, 0.1 CPU  %-9s answers %d, 5xx %d, probes %d/%d, slowest %v, VmRSS %.1f to %.1f MiB",
+			server.name, answers.Load(), bad.Load(), answered, total, slowest.Round(time.Millisecond), float64(early)/mib, float64(late)/mib)
+		if server.name != "healthd" {
+			continue // its 404 for the monitoring path is as good as any answer
+		}
+		if answered != total || bad.Load() > 0 {
+			t.Errorf("%d of %d probes were answered and %d answers were 5xx: %v", answered, total, bad.Load(), firstError)
+		}
+		if late > early+mib {
+			t.Errorf("VmRSS grew from %d to %d bytes", early, late)
+		}
+	}
+}
+
+// TestSurviveOpenFiles has 64 descriptors and 500 connections.
+func TestSurviveOpenFiles(t *testing.T) {
+	path, err := plain()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ours, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, server := range []struct{ name, path string }{{"healthd", ours}, {"net/http", path}} {
+		port := freePort(t)
+		cmd := exec.Command("sh", "-c", "ulimit -n 64; exec "+server.path)
+		cmd.Env = []string{"PORT=" + strconv.Itoa(port)}
+		cmd.Dir = t.TempDir()
+		s := launch(t, port, cmd)
+		prober := startProber(t, port, time.Second)
+		f := startFlood(port, 500, 5*time.Second, held)
+		f.stop()
+		answered, total, slowest, firstError := prober.stop()
+		t.Logf("500 held, 64 descriptors  %-9s opened %d, probes %d/%d, slowest %v", server.name, f.opened.Load(), answered, total, slowest.Round(time.Millisecond))
+		if server.name == "healthd" {
+			if answered != total {
+				t.Errorf("%d of %d probes were answered: %v", answered, total, firstError)
+			}
+			if n := strings.Count(s.log.String(), "evicting connections"); n != 1 {
+				t.Errorf("the evictions are logged %d times, want once", n)
+			}
+		} else if answered == total {
+			t.Error("the plain server answered every probe: the flood is not what it says")
+		}
+	}
+}
