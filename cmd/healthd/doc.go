@@ -10,7 +10,7 @@
 //
 //	/healthz                   200 while the process serves, whatever its memory
 //	/readyz                    200 when it should get traffic, else 503
-//	/api/v1/monitoring/health  everything it knows; 503 when memory is at the limit
+//	/api/v1/monitoring/health  everything it knows; 503 at MEMORY_FAIL_PERCENT
 //
 // Configuration is read from the environment, then from .env in the working
 // directory, then from these defaults; an empty value counts as unset:

@@ -2,9 +2,11 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"log/slog"
 	"math"
+	"sync/atomic"
 	"time"
 
 	"github.com/halobuzz/healthd/internal/config"
@@ -14,21 +16,42 @@ import (
 
 // lineWriter hands lines to a goroutine that writes them, so that a reader that
 // stopped reading (a full pipe) blocks no one who logs: not the lifecycle, not the
-// accept loop. Lines over what it keeps are dropped.
+// accept loop. Lines over what it keeps are dropped and counted.
 type lineWriter struct {
-	lines chan []byte
-	done  chan struct{}
+	lines   chan []byte
+	dropped atomic.Int64
+	stop    chan struct{}
+	done    chan struct{}
 }
 
 func newLineWriter(to io.Writer) *lineWriter {
-	w := &lineWriter{lines: make(chan []byte, 64), done: make(chan struct{})}
+	w := &lineWriter{lines: make(chan []byte, 256), stop: make(chan struct{}), done: make(chan struct{})}
 	go func() {
 		defer close(w.done)
-		for line := range w.lines {
-			to.Write(line) // an error leaves nobody to tell
+		for {
+			select {
+			case line := <-w.lines:
+				w.write(to, line)
+				continue
+			default: // nothing is queued
+			}
+			select {
+			case line := <-w.lines:
+				w.write(to, line)
+			case <-w.stop:
+				return
+			}
 		}
 	}()
 	return w
+}
+
+// write does not look at errors: there is nobody left to tell.
+func (w *lineWriter) write(to io.Writer, line []byte) {
+	to.Write(line)
+	if n := w.dropped.Swap(0); n > 0 {
+		fmt.Fprintf(to, "healthd: %d log lines were dropped\n", n)
+	}
 }
 
 // Write takes one whole line, as slog's handlers write it. It never blocks.
@@ -36,13 +59,15 @@ func (w *lineWriter) Write(line []byte) (int, error) {
 	select {
 	case w.lines <- bytes.Clone(line):
 	default:
+		w.dropped.Add(1)
 	}
 	return len(line), nil
 }
 
-// close writes what is left, for half a second at most. Nothing may log after it.
+// close writes what is queued, for half a second at most. Lines that come later are
+// lost: a handler may still run when the server has stopped.
 func (w *lineWriter) close() {
-	close(w.lines)
+	close(w.stop)
 	select {
 	case <-w.done:
 	case <-time.After(time.Second / 2):

@@ -112,7 +112,8 @@ func serve(getenv func(string) string, stdout, stderr io.Writer) int {
 	}
 
 	reader := memory.NewReader(os.DirFS("/"), cfg.MemoryLimit)
-	limit, lowered := server.Limit(cfg.MaxConnections, reader.Read().Container.Cap(), server.OpenFiles())
+	openFiles := server.OpenFiles()
+	limit, lowered := server.Limit(cfg.MaxConnections, reader.Read().Container.Cap(), openFiles)
 	connections := server.NewConnections(limit)
 	monitor := health.NewMonitor(reader, connections.Count, health.Options{
 		Service:     cfg.ServiceName,
@@ -122,7 +123,7 @@ func serve(getenv func(string) string, stdout, stderr io.Writer) int {
 		FailPercent: float64(cfg.FailPercent),
 	})
 
-	ln, err := server.Listen(cfg.Listen.String())
+	ln, err := server.Listen(cfg.Listen.Network(), cfg.Listen.String())
 	if err != nil {
 		fmt.Fprintln(stderr, listenError(cfg.Listen, err))
 		return exitFailed
@@ -133,7 +134,7 @@ func serve(getenv func(string) string, stdout, stderr io.Writer) int {
 	log := slog.New(logHandler(lines, cfg))
 	log.LogAttrs(context.Background(), slog.LevelInfo, "started", startAttrs(cfg, monitor.State())...)
 	if lowered {
-		log.Warn("MAX_CONNECTIONS lowered to fit the open-file limit", "limit", limit, "openFiles", server.OpenFiles())
+		log.Warn("MAX_CONNECTIONS lowered to fit the open-file limit", "limit", limit, "openFiles", openFiles)
 	}
 
 	var background sync.WaitGroup
@@ -158,12 +159,15 @@ func serve(getenv func(string) string, stdout, stderr io.Writer) int {
 
 // listenError names the key that has to change.
 func listenError(a config.Address, err error) error {
-	cause, _ := errors.AsType[*os.SyscallError](err)
+	port := fmt.Sprint(a.Port)
+	if cause, ok := errors.AsType[syscall.Errno](err); ok {
+		err = cause // without the address, which the line has already
+	}
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		return fmt.Errorf("PORT: %q is not free: %w", fmt.Sprint(a.Port), cause.Err)
-	case errors.Is(err, syscall.EADDRNOTAVAIL):
-		return fmt.Errorf("HOST: %q is not an address of this machine: %w", a.Host, cause.Err)
+		return fmt.Errorf("PORT: %q is not free: %w", port, err)
+	case errors.Is(err, syscall.EADDRNOTAVAIL), errors.Is(err, syscall.EINVAL):
+		return fmt.Errorf("HOST: %q is not an address of this machine: %w", a.Host, err)
 	}
-	return fmt.Errorf("PORT: %q cannot be listened on: %w", fmt.Sprint(a.Port), err)
+	return fmt.Errorf("PORT: %q is not to be had: %w", port, err)
 }

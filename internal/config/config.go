@@ -38,6 +38,15 @@ type Address struct {
 	Port uint16
 }
 
+// Network is the network to listen on, for net.Listen, to which 0.0.0.0 alone would mean
+// both families.
+func (a Address) Network() string {
+	if a.Host.Is4() {
+		return "tcp4"
+	}
+	return "tcp"
+}
+
 // String is the address as net.Listen takes it.
 func (a Address) String() string {
 	if !a.Host.IsValid() {
@@ -147,7 +156,7 @@ func value[T any](s *source, key, fallback, want string, parse func(string) (T, 
 	raw := s.getenv(key)
 	if raw == "" {
 		raw = s.file[key]
-		if strings.Contains(raw, "\n") {
+		if strings.ContainsAny(raw, "\r\n") {
 			// Two lost quotes still make a list of KEY=value, with a neighbour's secret in
 			// the value: it is not quoted, and not shown as a name either.
 			s.problems = append(s.problems, fmt.Errorf("%s: its value in %s is more than one line", key, s.name))

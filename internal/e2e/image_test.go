@@ -159,7 +159,11 @@ func fileNumber(t *testing.T, name, key string) int64 {
 // TestImageCommands runs the documented commands as they stand.
 func TestImageCommands(t *testing.T) {
 	bin := t.TempDir()
-	if path := os.Getenv("DOCKER"); path != "" {
+	if name := os.Getenv("DOCKER"); name != "" {
+		path, err := exec.LookPath(name)
+		if err != nil {
+			t.Fatal(err)
+		}
 		if err := os.Symlink(path, filepath.Join(bin, "docker")); err != nil {
 			t.Fatal(err)
 		}

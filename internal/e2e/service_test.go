@@ -3,8 +3,10 @@ package e2e
 import (
 	"encoding/json"
 	"fmt"
+	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -68,8 +70,22 @@ var healthHeader = map[string]string{
 	"X-Content-Type-Options": "nosniff",
 }
 
+// needIPv6 skips a test where there is no ::1, as in some containers. CI has one.
+func needIPv6(t *testing.T) {
+	t.Helper()
+	ln, err := net.Listen("tcp6", "[::1]:0")
+	if err != nil {
+		if os.Getenv("CI") != "" {
+			t.Fatal(err)
+		}
+		t.Skip(err)
+	}
+	ln.Close()
+}
+
 func TestBothFamilies(t *testing.T) {
 	t.Parallel()
+	needIPv6(t)
 	s := start(t)
 	for _, host := range []string{"127.0.0.1", "[::1]", "localhost"} {
 		resp, _ := get(t, fmt.Sprintf("http://%s:%d/healthz", host, s.port))
@@ -81,9 +97,12 @@ func TestBothFamilies(t *testing.T) {
 
 func TestHost(t *testing.T) {
 	t.Parallel()
-	s := start(t, "HOST=127.0.0.1")
-	if _, err := http.Get(fmt.Sprintf("http://[::1]:%d/healthz", s.port)); err == nil {
-		t.Error("HOST=127.0.0.1 answers on ::1 too")
+	needIPv6(t)
+	for _, host := range []string{"127.0.0.1", "0.0.0.0", "localhost"} {
+		s := start(t, "HOST="+host)
+		if _, err := http.Get(fmt.Sprintf("http://[::1]:%d/healthz", s.port)); err == nil {
+			t.Errorf("HOST=%s answers on ::1 too", host)
+		}
 	}
 }
 
@@ -201,5 +220,25 @@ func writeFile(t *testing.T, name, content string) {
 	t.Helper()
 	if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestOpenFiles: the table of connections must fit what the process may open.
+func TestOpenFiles(t *testing.T) {
+	t.Parallel()
+	path, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := freePort(t)
+	cmd := exec.Command("sh", "-c", "ulimit -n 100; exec "+path)
+	cmd.Env = []string{"PORT=" + strconv.Itoa(port)}
+	cmd.Dir = t.TempDir()
+	s := launch(t, port, cmd)
+	if got := s.report().Connections.Limit; got != 68 {
+		t.Errorf("limit %d of 100 descriptors, want 68", got)
+	}
+	if want := `level=WARN msg="MAX_CONNECTIONS lowered to fit the open-file limit" limit=68 openFiles=100`; !strings.Contains(s.log.String(), want) {
+		t.Errorf("the log lacks %s", want)
 	}
 }

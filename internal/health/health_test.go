@@ -28,7 +28,7 @@ func fullSample() *memory.Sample {
 		RSS: 6123520, RSSSource: "kernel",
 		Container: memory.Container{
 			Source: "cgroup2", Usage: measured(7340032), WorkingSet: measured(3100000),
-			Peak: measured(9000000), Limit: measured(268435456), High: measured(250000000),
+			Peak: measured(9000000), Limit: measured(268435456), High: measured(150000000),
 		},
 		GC: memory.GC{Cycles: 12, CPUPercent: 0.3456},
 	}
@@ -56,8 +56,8 @@ func TestDocument(t *testing.T) {
 		{"everything", fullSample(), head +
 			`"memory":{"heapBytes":498432,"heapSysBytes":3866624,"heapLiveBytes":301056,"goBytes":8120000,"goLimitBytes":209715200,"goLimitSource":"GOMEMLIMIT",` +
 			`"rssBytes":6123520,"rssSource":"kernel","container":{"usageBytes":7340032,"workingSetBytes":3100000,"peakBytes":9000000,"limitBytes":268435456,` +
-			`"highBytes":250000000,"usedPercent":1.2,"source":"cgroup2"}},"gc":{"cycles":12,"cpuPercent":0.3,"limiterActive":false},` + runtimeJSON +
-			`,"connections":{"open":1,"limit":512,"evicted":3},"checks":{"memory:utilization":[{"componentType":"system","observedValue":1.2,` +
+			`"highBytes":150000000,"usedPercent":2.1,"source":"cgroup2"}},"gc":{"cycles":12,"cpuPercent":0.3,"limiterActive":false},` + runtimeJSON +
+			`,"connections":{"open":1,"limit":512,"evicted":3},"checks":{"memory:utilization":[{"componentType":"system","observedValue":2.1,` +
 			`"observedUnit":"percent","status":"pass","time":"2026-11-23T17:30:00Z"}]}}`},
 		{"nothing optional", &memory.Sample{GoLimitSource: "none", RSSSource: "runtime"}, head +
 			`"memory":{"heapBytes":0,"heapSysBytes":0,"goBytes":0,"goLimitSource":"none","rssBytes":0,"rssSource":"runtime"},` +

@@ -15,16 +15,21 @@ type file struct {
 	root fs.FS
 	name string
 	open fs.File
-	gone bool // it did not exist; the kernel adds no files to a directory later
+	skip int // the next reads, because it did not exist
 	buf  []byte
 }
+
+// missing is how many reads pass before a file that did not exist is tried again: to
+// open it in vain makes garbage, and it appears when its controller is switched on.
+const missing = 9
 
 // maxFile bounds what is read of one file. The longest, memory.stat, has about 3 KB.
 const maxFile = 64 << 10
 
 // read returns what the file says now, valid until the next read, or nil.
 func (f *file) read() []byte {
-	if f.gone {
+	if f.skip > 0 {
+		f.skip--
 		return nil
 	}
 	if f.open != nil {
@@ -37,7 +42,9 @@ func (f *file) read() []byte {
 	}
 	open, err := f.root.Open(f.name)
 	if err != nil {
-		f.gone = errors.Is(err, fs.ErrNotExist)
+		if errors.Is(err, fs.ErrNotExist) {
+			f.skip = missing
+		}
 		return nil
 	}
 	f.open = open

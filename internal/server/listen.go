@@ -12,8 +12,8 @@ import (
 // is a fifth of this.
 const socketBuffer = 8 << 10
 
-// Listen binds a TCP address. The connections that it accepts have small buffers.
-func Listen(address string) (net.Listener, error) {
+// Listen binds an address of a TCP network. The connections that it accepts have small buffers.
+func Listen(network, address string) (net.Listener, error) {
 	config := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
 		var err error
 		control := func(fd uintptr) {
@@ -28,5 +28,5 @@ func Listen(address string) (net.Listener, error) {
 		}
 		return err
 	}}
-	return config.Listen(context.Background(), "tcp", address)
+	return config.Listen(context.Background(), network, address)
 }

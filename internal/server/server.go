@@ -59,7 +59,7 @@ func New(monitor *health.Monitor, connections *Connections, options Options) *Se
 
 		// A prober's header fits one packet; 5 s outlasts a lost one sent again twice.
 		ReadHeaderTimeout: 5 * time.Second,
-		// No document wants a body, so one that is slow to come is not waited for.
+		// No document wants a body, but net/http reads a small one before it answers.
 		ReadTimeout: 10 * time.Second,
 		// An answer fits the socket's buffer: a write that blocks has a reader that left.
 		WriteTimeout: 10 * time.Second,

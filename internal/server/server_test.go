@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"io"
@@ -34,7 +35,7 @@ func container64(usage string) fstest.MapFS {
 	}
 }
 
-func newServer(t *testing.T, root fstest.MapFS, options Options) *Server {
+func newServer(t testing.TB, root fstest.MapFS, options Options) *Server {
 	t.Helper()
 	if options.Log == nil {
 		options.Log = slog.New(slog.DiscardHandler)
@@ -103,6 +104,55 @@ func TestHandlersDoNotAllocate(t *testing.T) {
 		if w.bytes == 0 {
 			t.Errorf("GET %s wrote nothing", path)
 		}
+	}
+}
+
+// TestHTTPLimits: each of them bounds what a client can take.
+func TestHTTPLimits(t *testing.T) {
+	t.Parallel()
+	s := &newServer(t, container64("1"), Options{}).http
+	for _, tt := range []struct {
+		name      string
+		got, want time.Duration
+	}{
+		{"ReadHeaderTimeout", s.ReadHeaderTimeout, 5 * time.Second},
+		{"ReadTimeout", s.ReadTimeout, 10 * time.Second},
+		{"WriteTimeout", s.WriteTimeout, 10 * time.Second},
+		{"IdleTimeout", s.IdleTimeout, 60 * time.Second},
+	} {
+		if tt.got != tt.want {
+			t.Errorf("%s %v, want %v", tt.name, tt.got, tt.want)
+		}
+	}
+	if s.MaxHeaderBytes != 8<<10 || !s.Protocols.HTTP1() || s.Protocols.HTTP2() || s.Protocols.UnencryptedHTTP2() {
+		t.Errorf("MaxHeaderBytes %d, protocols %v, want 8192 and HTTP/1 alone", s.MaxHeaderBytes, s.Protocols)
+	}
+}
+
+func TestLongHeader(t *testing.T) {
+	t.Parallel()
+	r := run(t, Options{})
+	defer func() { r.signals <- os.Interrupt; r.ended(t) }()
+	conn, err := net.Dial("tcp", r.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	// net/http allows 4 KiB over MaxHeaderBytes.
+	io.WriteString(conn, "GET /healthz HTTP/1.1\r\nHost: x\r\nX-Long: "+strings.Repeat("x", 12<<10)+"\r\n\r\n")
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil || resp.StatusCode != http.StatusRequestHeaderFieldsTooLarge {
+		t.Errorf("%v, %v, want 431", resp, err)
+	}
+}
+
+func TestErrorLog(t *testing.T) {
+	t.Parallel()
+	log := &logBuffer{}
+	s := newServer(t, container64("1"), Options{Log: slog.New(slog.NewTextHandler(log, nil))})
+	s.http.ErrorLog.Print("http: something odd")
+	if want := `level=WARN msg="http: something odd"`; !strings.Contains(log.String(), want) {
+		t.Errorf("the log lacks %s: %s", want, log)
 	}
 }
 
@@ -234,7 +284,7 @@ func TestRunCountsWhatItCuts(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	// The answer comes at once; the body that never does keeps the request in flight.
+	// net/http waits for the body before it answers: the request is in flight.
 	io.WriteString(conn, "GET /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n")
 	for deadline := time.Now().Add(5 * time.Second); r.connections.Count().Open != 1; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
@@ -298,11 +348,9 @@ func TestConnectionsCount(t *testing.T) {
 func BenchmarkRequest(b *testing.B) {
 	for _, path := range []string{LivePath, MonitoringPath} {
 		b.Run(path, func(b *testing.B) {
-			connections := NewConnections(100)
-			monitor := health.NewMonitor(memory.NewReader(container64("1"), math.MaxInt64), connections.Count, health.Options{WarnPercent: 80, FailPercent: 90})
-			s := New(monitor, connections, Options{Log: slog.New(slog.DiscardHandler)})
+			s := newServer(b, container64("1"), Options{})
 			ts := httptest.NewUnstartedServer(s.http.Handler)
-			ts.Config.ConnState = connections.track
+			ts.Config.ConnState, ts.Config.ConnContext = s.http.ConnState, s.http.ConnContext
 			ts.Start()
 			defer ts.Close()
 			b.ReportAllocs()
