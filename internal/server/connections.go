@@ -133,7 +133,7 @@ func (c *Connections) admit(conn net.Conn) (victim net.Conn) {
 }
 
 // leastUseful finds the row to give up: the lowest rank, and in it the oldest change of
-// state. A scan of 512 rows takes about a microsecond, and only a full table asks for it.
+// state. A scan of 512 rows takes a few microseconds, and only a full table asks for it.
 func (c *Connections) leastUseful() int {
 	now := time.Now()
 	worst, worstRank := 0, c.rows[0].rank(now)

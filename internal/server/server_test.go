@@ -313,36 +313,6 @@ func TestRunTellsAListenersError(t *testing.T) {
 	}
 }
 
-func TestConnectionsCount(t *testing.T) {
-	t.Parallel()
-	c := NewConnections(7)
-	a, _ := net.Pipe()
-	b, _ := net.Pipe()
-	c.track(a, http.StateNew)
-	c.track(b, http.StateNew)
-	c.track(a, http.StateActive)
-	c.track(a, http.StateIdle)
-	if got, want := c.Count(), (health.Connections{Open: 2, Limit: 7}); got != want {
-		t.Errorf("Count() = %+v, want %+v", got, want)
-	}
-	c.closeSilent(time.Hour)
-	if err := b.SetDeadline(time.Time{}); err != nil {
-		t.Errorf("a young connection was closed: %v", err)
-	}
-	c.closeSilent(0)
-	if err := b.SetDeadline(time.Time{}); !errors.Is(err, io.ErrClosedPipe) {
-		t.Errorf("a silent connection was not closed: %v", err)
-	}
-	if err := a.SetDeadline(time.Time{}); err != nil {
-		t.Errorf("an idle connection was closed: %v", err)
-	}
-	c.track(a, http.StateClosed)
-	c.track(b, http.StateClosed)
-	if got := c.Count().Open; got != 0 {
-		t.Errorf("%d open, want 0", got)
-	}
-}
-
 // BenchmarkRequest is the cost of one request on a kept-alive connection, net/http's
 // and the kernel's included.
 func BenchmarkRequest(b *testing.B) {

@@ -1,0 +1,271 @@
+package server
+
+import (
+	"errors"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"os"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/halobuzz/healthd/internal/health"
+)
+
+// fakeConn is a connection that knows whether it was closed.
+type fakeConn struct {
+	net.Conn
+	closed atomic.Bool
+}
+
+func (c *fakeConn) Close() error { c.closed.Store(true); return nil }
+
+// check holds the table to its invariant.
+func (c *Connections) check(t *testing.T) {
+	t.Helper()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.rows) > c.limit || len(c.rows) != len(c.index) {
+		t.Fatalf("%d rows and %d in the index, limit %d", len(c.rows), len(c.index), c.limit)
+	}
+	for i, r := range c.rows {
+		if at, ok := c.index[r.conn]; !ok || at != i {
+			t.Fatalf("row %d is at %d (%v) in the index", i, at, ok)
+		}
+		if conn, ok := r.conn.(*fakeConn); ok && conn.closed.Load() {
+			t.Fatalf("row %d is closed", i)
+		}
+	}
+}
+
+// model is the table as simply as it can be said: a list in the order of use.
+type model struct {
+	limit   int
+	list    []*modelConn
+	evicted int64
+}
+
+type modelConn struct {
+	conn     *fakeConn
+	state    http.ConnState
+	requests int
+	accepted time.Time
+}
+
+func (m *model) find(conn *fakeConn) int {
+	return slices.IndexFunc(m.list, func(c *modelConn) bool { return c.conn == conn })
+}
+
+func (m *model) track(conn *fakeConn, state http.ConnState) (victim *fakeConn) {
+	i := m.find(conn)
+	switch {
+	case state == http.StateNew:
+		if len(m.list) == m.limit {
+			for _, gives := range []func(*modelConn) bool{
+				func(c *modelConn) bool {
+					return c.state == http.StateIdle || c.state == http.StateNew && time.Since(c.accepted) > 250*time.Millisecond
+				},
+				func(c *modelConn) bool { return c.requests > 1 },
+				func(*modelConn) bool { return true },
+			} {
+				if worst := slices.IndexFunc(m.list, gives); worst >= 0 {
+					victim = m.list[worst].conn
+					m.list = slices.Delete(m.list, worst, worst+1)
+					m.evicted++
+					break
+				}
+			}
+		}
+		m.list = append(m.list, &modelConn{conn: conn, state: state, accepted: time.Now()})
+	case i < 0: // evicted before: whatever it reports
+	case state == http.StateClosed:
+		m.list = slices.Delete(m.list, i, i+1)
+	default:
+		c := m.list[i]
+		m.list = append(slices.Delete(m.list, i, i+1), c)
+		c.state = state
+		if state == http.StateActive {
+			c.requests++
+		}
+	}
+	return victim
+}
+
+// TestConnectionsModel drives random changes of state against the model.
+func TestConnectionsModel(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(50) {
+		synctest.Test(t, func(t *testing.T) {
+			r := rand.New(rand.NewPCG(seed, 1))
+			limit := 1 + r.IntN(8)
+			c, m := NewConnections(limit), &model{limit: limit}
+			var all []*fakeConn // the evicted ones too: they go on reporting
+			for range 500 {
+				time.Sleep(time.Duration(r.IntN(100)) * time.Millisecond)
+				conn, state := &fakeConn{}, http.StateNew
+				if len(all) > 0 && r.IntN(3) > 0 {
+					conn = all[r.IntN(len(all))]
+					state = []http.ConnState{http.StateActive, http.StateIdle, http.StateClosed}[r.IntN(3)]
+				} else {
+					all = append(all, conn)
+				}
+				victim := m.track(conn, state)
+				c.track(conn, state)
+				if victim != nil && !victim.closed.Load() {
+					t.Fatalf("seed %d: the victim was not closed", seed)
+				}
+				c.check(t)
+				if got, want := c.Count(), (health.Connections{Open: len(m.list), Limit: limit, Evicted: m.evicted}); got != want {
+					t.Fatalf("seed %d: %+v, want %+v", seed, got, want)
+				}
+				for _, x := range m.list {
+					if _, ok := c.index[x.conn]; !ok {
+						t.Fatalf("seed %d: a connection is missing", seed)
+					}
+				}
+				if state == http.StateClosed {
+					all = slices.DeleteFunc(all, func(x *fakeConn) bool { return x == conn })
+				}
+			}
+		})
+	}
+}
+
+// TestConnectionsRace has every connection report from its own goroutine.
+func TestConnectionsRace(t *testing.T) {
+	t.Parallel()
+	c := NewConnections(16)
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			for range 200 {
+				conn := &fakeConn{}
+				c.track(conn, http.StateNew)
+				for range 3 {
+					c.track(conn, http.StateActive)
+					c.outstays(conn)
+					c.track(conn, http.StateIdle)
+				}
+				c.track(conn, http.StateClosed)
+				c.Count()
+				c.closeSilent(0)
+			}
+		})
+	}
+	all.Wait()
+	c.check(t)
+	if got := c.Count().Open; got != 0 {
+		t.Errorf("%d open, want 0", got)
+	}
+}
+
+func TestConnectionsDoNotAllocate(t *testing.T) {
+	const limit = 512
+	c := NewConnections(limit)
+	conns := make([]*fakeConn, 4*limit)
+	for i := range conns {
+		conns[i] = &fakeConn{}
+		c.track(conns[i], http.StateNew)
+	}
+	next := 0
+	if n := testing.AllocsPerRun(10_000, func() {
+		conn := conns[next%len(conns)] // evicted long ago, so as good as new
+		next++
+		c.track(conn, http.StateNew)
+		c.track(conn, http.StateActive)
+		c.track(conn, http.StateIdle)
+	}); n > 0 {
+		t.Errorf("a connection's changes allocate %v times in a full table, want 0", n)
+	}
+	if got := c.Count(); got.Open != limit || got.Evicted < 10_000 {
+		t.Errorf("%+v: the table was not full", got)
+	}
+}
+
+// TestConnectionsOutstay: in a full table an answer is the last, but never the first.
+func TestConnectionsOutstay(t *testing.T) {
+	t.Parallel()
+	c := NewConnections(2)
+	a, b := &fakeConn{}, &fakeConn{}
+	c.track(a, http.StateNew)
+	for range 2 {
+		c.track(a, http.StateActive)
+		if c.outstays(a) {
+			t.Error("told to leave a table with room")
+		}
+	}
+	c.track(b, http.StateNew)
+	c.track(b, http.StateActive)
+	if !c.outstays(a) || c.outstays(b) || c.outstays(&fakeConn{}) {
+		t.Errorf("outstays: %v, %v, want the one that was answered before", c.outstays(a), c.outstays(b))
+	}
+}
+
+func TestConnectionsCloseSilent(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := NewConnections(7)
+		old, young, idle := &fakeConn{}, &fakeConn{}, &fakeConn{}
+		c.track(old, http.StateNew)
+		c.track(idle, http.StateNew)
+		c.track(idle, http.StateActive)
+		c.track(idle, http.StateIdle)
+		time.Sleep(2 * time.Second)
+		c.track(young, http.StateNew)
+		c.closeSilent(time.Second)
+		if !old.closed.Load() || young.closed.Load() || idle.closed.Load() {
+			t.Errorf("closed: old %v, young %v, idle %v, want old alone", old.closed.Load(), young.closed.Load(), idle.closed.Load())
+		}
+		c.closeSilent(0)
+		if !young.closed.Load() || idle.closed.Load() {
+			t.Errorf("closed: young %v, idle %v, want young", young.closed.Load(), idle.closed.Load())
+		}
+	})
+}
+
+// TestEviction is the table at work in a server: a full one lets the next client in.
+func TestEviction(t *testing.T) {
+	t.Parallel()
+	r := run(t, Options{})
+	defer func() { r.signals <- os.Interrupt; r.ended(t) }()
+	var conns []net.Conn
+	for range r.connections.limit {
+		conn, err := net.Dial("tcp", r.addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		conns = append(conns, conn)
+	}
+	resp, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Get("http://" + r.addr + LivePath)
+	if err != nil || resp.StatusCode != http.StatusOK {
+		t.Fatalf("%v, %v, want an answer from a full table", resp, err)
+	}
+	resp.Body.Close()
+	conns[0].SetReadDeadline(time.Now().Add(5 * time.Second))
+	if _, err := conns[0].Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
+		t.Errorf("the oldest connection reads %v, want its end", err)
+	}
+	if got := r.connections.Count(); got.Evicted != 1 {
+		t.Errorf("%+v, want one eviction", got)
+	}
+}
+
+func BenchmarkEviction(b *testing.B) {
+	c := NewConnections(mostConnections)
+	conns := make([]*fakeConn, 2*mostConnections)
+	for i := range conns {
+		conns[i] = &fakeConn{}
+	}
+	b.ReportAllocs()
+	i := 0
+	for b.Loop() {
+		c.track(conns[i%len(conns)], http.StateNew)
+		i++
+	}
+}
