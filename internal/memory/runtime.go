@@ -32,6 +32,11 @@ const (
 	metricGCTotal
 	metricGCIdle
 	metricUser
+	metricObjects
+	metricUnused
+	metricFree
+	metricReleased
+	metricTotal
 	metricCount
 )
 
@@ -58,6 +63,11 @@ func newRuntimeReader() runtimeReader {
 		metricGCTotal:  "/cpu/classes/gc/total:cpu-seconds",
 		metricGCIdle:   "/cpu/classes/gc/mark/idle:cpu-seconds",
 		metricUser:     "/cpu/classes/user:cpu-seconds",
+		metricObjects:  "/memory/classes/heap/objects:bytes",
+		metricUnused:   "/memory/classes/heap/unused:bytes",
+		metricFree:     "/memory/classes/heap/free:bytes",
+		metricReleased: "/memory/classes/heap/released:bytes",
+		metricTotal:    "/memory/classes/total:bytes",
 	} {
 		r.samples[i].Name = name
 	}
@@ -67,18 +77,20 @@ func newRuntimeReader() runtimeReader {
 // read fills in the runtime's part of s. It stops the world for the 15-35 us that
 // ReadMemStats takes.
 func (r *runtimeReader) read(s *Sample) {
-	runtime.ReadMemStats(&r.stats)
 	metrics.Read(r.samples[:])
+	s.GC.Cycles = int64(r.uint(metricCycles))
+	if s.GC.Cycles > 0 {
+		s.HeapLive = Value{int64(r.uint(metricHeapLive)), true}
+		runtime.ReadMemStats(&r.stats)
+	} else {
+		r.memStats()
+	}
 
 	s.Heap = int64(r.stats.HeapAlloc)
 	s.HeapSys = int64(r.stats.HeapSys)
 	s.Go = int64(r.stats.Sys - r.stats.HeapReleased)
 	if n := r.uint(metricLimit); n < none {
 		s.GoLimit = Value{int64(n), true}
-	}
-	s.GC.Cycles = int64(r.uint(metricCycles))
-	if s.GC.Cycles > 0 {
-		s.HeapLive = Value{int64(r.uint(metricHeapLive)), true}
 	}
 
 	now := gcPoint{
@@ -104,6 +116,17 @@ func (r *runtimeReader) lookBack(now gcPoint) gcPoint {
 // since is what the collector did from then to p.
 func (p gcPoint) since(then gcPoint) (cpuPercent float64, limiterActive bool) {
 	return share(p.gc-then.gc, p.user-then.user), p.limiter > then.limiter
+}
+
+// memStats fills in what ReadMemStats would, from the same counters. ReadMemStats first
+// empties the allocator's caches, as a collection does, and the lists that take them up
+// stay: 0.4 MB of RSS that a program at rest need not pay. The price is that Heap
+// leaves out what those caches hold, 0.1-0.2 MB, until the first collection.
+func (r *runtimeReader) memStats() {
+	r.stats.HeapAlloc = r.uint(metricObjects)
+	r.stats.HeapReleased = r.uint(metricReleased)
+	r.stats.HeapSys = r.stats.HeapAlloc + r.uint(metricUnused) + r.uint(metricFree) + r.stats.HeapReleased
+	r.stats.Sys = r.uint(metricTotal)
 }
 
 // share is the percentage that part is of part and rest together.

@@ -190,3 +190,33 @@ func TestShare(t *testing.T) {
 		})
 	}
 }
+
+// TestMemStatsStandIn holds the stand-in against the real one, taken at the same time.
+func TestMemStatsStandIn(t *testing.T) {
+	r := newRuntimeReader()
+	metrics.Read(r.samples[:]) // the first one allocates its tables
+	runtime.GC()
+	var before, want runtime.MemStats
+	for {
+		runtime.ReadMemStats(&before)
+		metrics.Read(r.samples[:])
+		runtime.ReadMemStats(&want)
+		if before.Sys == want.Sys && before.HeapReleased == want.HeapReleased {
+			break // nothing moved meanwhile
+		}
+	}
+	r.memStats()
+	got := r.stats
+	for _, tt := range []struct {
+		name      string
+		got, want uint64
+	}{
+		{"HeapAlloc", got.HeapAlloc, want.HeapAlloc},
+		{"HeapSys", got.HeapSys, want.HeapSys},
+		{"Sys - HeapReleased", got.Sys - got.HeapReleased, want.Sys - want.HeapReleased},
+	} {
+		if diff := max(tt.got, tt.want) - min(tt.got, tt.want); diff > 1<<20 {
+			t.Errorf("%s %d, want within 1 MiB of %d", tt.name, tt.got, tt.want)
+		}
+	}
+}
