@@ -56,6 +56,14 @@ check: ## everything that needs no container
 fmt: ## format the sources; the one target that changes them
 	@gofmt -w .
 
+.PHONY: survive
+survive: ## flood it and a plain net/http server, in containers (needs Docker, 20 min)
+	@DOCKER=$(DOCKER) go test -tags e2e -count 1 -timeout 60m -v -run '^TestSurvive' ./internal/e2e
+
+.PHONY: compare
+compare: ## print what it costs beside a plain net/http server and Express (needs root)
+	@go test -tags e2e -count 1 -timeout 30m -v -run '^TestCompare' ./internal/e2e
+
 .PHONY: image
 image: ## build the image
 	@DOCKER_BUILDKIT=1 $(DOCKER) build -t $(IMAGE) --build-arg VERSION=$(VERSION) .

@@ -3,7 +3,9 @@
 package e2e
 
 import (
+	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"syscall"
@@ -113,5 +115,59 @@ func TestCgroup2High(t *testing.T) {
 	want := 100 * float64(*c.WorkingSetBytes) / (128 << 20)
 	if got := *c.UsedPercent; got < want-0.1 || got > want+0.1 {
 		t.Errorf("usedPercent %v, want %.1f, of high", got, want)
+	}
+}
+
+// groupTarget is a server in a cgroup of its own.
+type groupTarget struct {
+	*service
+	dir string
+}
+
+func (g groupTarget) address() (port, pid int) { return g.port, g.cmd.Process.Pid }
+func (g groupTarget) peak() int64              { return fileNumber(g.t, filepath.Join(g.dir, "memory.peak"), "") }
+func (g groupTarget) killed() bool {
+	return fileNumber(g.t, filepath.Join(g.dir, "memory.events"), "oom_kill ") > 0
+}
+
+// inGroup starts a server in a cgroup.
+func inGroup(server func() (string, error)) func(*testing.T, limits) target {
+	return func(t *testing.T, l limits) target {
+		path, err := server()
+		if err != nil {
+			t.Fatal(err)
+		}
+		dir := newGroup(t, root, map[string]string{
+			"memory.max": fmt.Sprint(l.mib * mib),
+			"cpu.max":    fmt.Sprintf("%.0f 100000", l.cpus*100_000),
+		})
+		f, err := os.Open(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		port := freePort(t)
+		cmd := exec.Command(path)
+		cmd.Env = []string{"PORT=" + strconv.Itoa(port)}
+		cmd.Dir = t.TempDir()
+		cmd.SysProcAttr = &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: int(f.Fd())}
+		return groupTarget{launch(t, port, cmd), dir}
+	}
+}
+
+// TestCgroup2Survive floods as TestSurvive does, where the kernel charges socket buffers
+// to the container too. The counts suit an emulated processor, the time on which says
+// nothing; the plain server must still die where it dies there.
+func TestCgroup2Survive(t *testing.T) {
+	const length = 20 * time.Second
+	for _, s := range []scenario{
+		{"5,000 held in 64 MiB", limits{64, 1}, 5000, held, true, 32 * mib, 0, length},
+		{"6,000 half headers in 64 MiB", limits{64, 1}, 6000, halfHeader, true, 32 * mib, 0, length},
+		{"1,000 slow 1 MB headers in 64 MiB", limits{64, 1}, 1000, slowHeader, true, 32 * mib, 0, length},
+		{"1,000 slow bodies in 64 MiB", limits{64, 1}, 1000, slowBody, false, 32 * mib, 0, length},
+		{"1,500 pipelines in 64 MiB", limits{64, 1}, 1500, pipeline, false, 32 * mib, 0, length},
+		{"2,500 held in 32 MiB", limits{32, 1}, 2500, held, true, 32 * mib, 0, length},
+	} {
+		t.Run(s.name, func(t *testing.T) { survive(t, s, inGroup(binary), inGroup(plain)) })
 	}
 }

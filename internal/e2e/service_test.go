@@ -171,11 +171,17 @@ func parseTime(t *testing.T, s string) time.Time {
 // vmRSS reads a process's resident set size in bytes, as ps and top show it.
 func vmRSS(t *testing.T, pid int) int64 {
 	t.Helper()
+	return statusBytes(t, pid, "VmRSS:")
+}
+
+// statusBytes reads a size from proc_pid_status(5), which counts in KiB.
+func statusBytes(t *testing.T, pid int, key string) int64 {
+	t.Helper()
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, rest, _ := strings.Cut(string(status), "VmRSS:")
+	_, rest, _ := strings.Cut(string(status), key)
 	kib, err := strconv.ParseInt(strings.Fields(rest)[0], 10, 64)
 	if err != nil {
 		t.Fatal(err)

@@ -1,0 +1,284 @@
+//go:build e2e && linux
+
+package e2e
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// contender is a server to compare.
+type contender struct {
+	name    string
+	binary  string // what size is compared, if it is one file
+	command []string
+	env     []string
+}
+
+func (c contender) start(t *testing.T) *service {
+	t.Helper()
+	port := freePort(t)
+	cmd := exec.Command(c.command[0], c.command[1:]...)
+	cmd.Env = append([]string{"PORT=" + strconv.Itoa(port), "PATH=" + os.Getenv("PATH")}, c.env...)
+	cmd.Dir = t.TempDir()
+	return launch(t, port, cmd)
+}
+
+// quit ends a service before its test does.
+func (s *service) quit() {
+	s.cmd.Process.Kill()
+	<-s.done
+}
+
+// express installs the Express server where there is npm.
+func express(t *testing.T) (contender, bool) {
+	t.Helper()
+	if _, err := exec.LookPath("npm"); err != nil {
+		t.Log("no npm here: Express is left out")
+		return contender{}, false
+	}
+	dir := t.TempDir()
+	for _, name := range []string{"package.json", "server.js"} {
+		copyFile(t, filepath.Join("testdata/express", name), filepath.Join(dir, name))
+	}
+	install := exec.Command("npm", "install", "--silent", "--no-audit", "--no-fund")
+	install.Dir = dir
+	if out, err := install.CombinedOutput(); err != nil {
+		t.Fatalf("npm install: %v\n%s", err, out)
+	}
+	return contender{name: "Express", command: []string{"node", filepath.Join(dir, "server.js")}}, true
+}
+
+// figures are what one contender costs.
+type figures struct {
+	binary      int64
+	first200    []time.Duration
+	idle        []int64
+	charge      []int64
+	live        []float64 // CPU microseconds a request
+	report      []float64
+	perConn     int64
+	floodPeak   int64
+	floodAfter  int64
+	floodOpened int64
+}
+
+const compareRuns = 7
+
+// TestCompare prints what healthd costs beside a plain net/http server with the same
+// timeouts and headers, and beside Express.
+func TestCompare(t *testing.T) {
+	ours, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	path, err := plain()
+	if err != nil {
+		t.Fatal(err)
+	}
+	contenders := []contender{
+		{name: "healthd", binary: ours, command: []string{ours}},
+		{name: "net/http", binary: path, command: []string{path}, env: []string{"LIKE=healthd"}},
+	}
+	if node, ok := express(t); ok {
+		contenders = append(contenders, node)
+	}
+	all := make([]figures, len(contenders))
+	for range compareRuns {
+		for i, c := range contenders {
+			f := &all[i]
+			if c.binary != "" {
+				f.binary = size(t, c.binary)
+			}
+			began := time.Now()
+			s := c.start(t)
+			f.first200 = append(f.first200, time.Since(began))
+			time.Sleep(2 * time.Second)
+			f.idle = append(f.idle, vmRSS(t, s.cmd.Process.Pid))
+			f.live = append(f.live, cpuPerRequest(t, s, "/healthz"))
+			f.report = append(f.report, cpuPerRequest(t, s, "/api/v1/monitoring/health"))
+			s.quit()
+			f.charge = append(f.charge, idleCharge(t, c))
+		}
+	}
+	for i, c := range contenders {
+		s := c.start(t)
+		time.Sleep(time.Second)
+		idle := vmRSS(t, s.cmd.Process.Pid)
+		const conns = 400 // fewer than healthd's table holds
+		f := startFlood(s.port, conns, 3*time.Second, held)
+		time.Sleep(2 * time.Second)
+		all[i].perConn = (vmRSS(t, s.cmd.Process.Pid) - idle) / conns
+		f.stop()
+		s.quit()
+	}
+	var floods sync.WaitGroup
+	for i, c := range contenders {
+		s := c.start(t)
+		f := startFlood(s.port, 16000, 8*time.Second, held)
+		f.stop()
+		all[i].floodOpened = f.opened.Load()
+		all[i].floodPeak = statusBytes(t, s.cmd.Process.Pid, "VmHWM:")
+		floods.Go(func() {
+			time.Sleep(90 * time.Second)
+			all[i].floodAfter = statusBytes(t, s.cmd.Process.Pid, "VmRSS:")
+			s.quit()
+		})
+	}
+	floods.Wait()
+
+	var table strings.Builder
+	row := func(name string, value func(*figures) string) {
+		fmt.Fprintf(&table, "| %s |", name)
+		for i := range all {
+			fmt.Fprintf(&table, " %s |", value(&all[i]))
+		}
+		table.WriteString("\n")
+	}
+	table.WriteString("| |")
+	for _, c := range contenders {
+		fmt.Fprintf(&table, " %s |", c.name)
+	}
+	table.WriteString("\n|" + strings.Repeat(" --- |", len(contenders)+1) + "\n")
+	megabytes := func(n int64) string {
+		if n == 0 {
+			return ""
+		}
+		return fmt.Sprintf("%.1f MB", mb(n))
+	}
+	row("binary", func(f *figures) string { return megabytes(f.binary) })
+	row("start to the first 200", func(f *figures) string { return fmt.Sprintf("%d ms", median(f.first200).Milliseconds()) })
+	row("idle VmRSS", func(f *figures) string { return megabytes(median(f.idle)) })
+	row("idle charge to the container", func(f *figures) string { return megabytes(median(f.charge)) })
+	row("CPU a request, `/healthz`", func(f *figures) string { return fmt.Sprintf("%.1f µs", median(f.live)) })
+	row("CPU a request, monitoring", func(f *figures) string { return fmt.Sprintf("%.1f µs", median(f.report)) })
+	row("VmRSS an idle connection", func(f *figures) string { return fmt.Sprintf("%.1f KB", float64(f.perConn)/1e3) })
+	row("VmRSS at most, 16,000 connections", func(f *figures) string { return megabytes(f.floodPeak) })
+	row("VmRSS 90 s after", func(f *figures) string { return megabytes(f.floodAfter) })
+	t.Logf("medians of %d interleaved runs\n%s", compareRuns, table.String())
+
+	ratio := func(name string, values func(*figures) []float64, most float64) {
+		var ratios []float64
+		for i := range compareRuns {
+			ratios = append(ratios, values(&all[0])[i]/values(&all[1])[i])
+		}
+		t.Logf("%s: healthd over net/http %.3f, run by run %.3f", name, median(ratios), ratios)
+		if got := median(ratios); got > most {
+			t.Errorf("%s: %.3f times a plain net/http server, want at most %.2f", name, got, most)
+		}
+	}
+	ratio("CPU a request, /healthz", func(f *figures) []float64 { return f.live }, 1.05)
+	ratio("CPU a request, monitoring", func(f *figures) []float64 { return f.report }, 1.10)
+	ratio("idle VmRSS", func(f *figures) []float64 { return floats(f.idle) }, 1.2)
+	if len(all) > 2 {
+		for _, r := range []float64{median(all[2].live) / median(all[0].live), median(all[2].report) / median(all[0].report)} {
+			if r < 6 {
+				t.Errorf("Express takes %.1f times healthd's CPU a request, want at least 6", r)
+			}
+		}
+	}
+}
+
+func median[T int64 | float64 | time.Duration](values []T) T {
+	return slices.Sorted(slices.Values(values))[len(values)/2]
+}
+
+func floats(values []int64) []float64 {
+	var out []float64
+	for _, v := range values {
+		out = append(out, float64(v))
+	}
+	return out
+}
+
+// cpuPerRequest is the server's user and system time over the requests that it answered
+// on 16 kept-alive connections, in microseconds.
+func cpuPerRequest(t *testing.T, s *service, path string) float64 {
+	t.Helper()
+	const clients, each = 16, 2500
+	request := "GET " + path + " HTTP/1.1\r\nHost: x\r\n\r\n"
+	var wg sync.WaitGroup
+	errs := make(chan error, clients)
+	before := cpuTime(t, s.cmd.Process.Pid)
+	for range clients {
+		conn := s.dial()
+		wg.Go(func() {
+			defer conn.Close()
+			r := bufio.NewReader(conn)
+			for range each {
+				if _, err := io.WriteString(conn, request); err != nil {
+					errs <- err
+					return
+				}
+				resp, err := http.ReadResponse(r, nil)
+				if err != nil {
+					errs <- err
+					return
+				}
+				io.Copy(io.Discard, resp.Body)
+			}
+		})
+	}
+	wg.Wait()
+	select {
+	case err := <-errs:
+		t.Fatal(err)
+	default:
+	}
+	return float64((cpuTime(t, s.cmd.Process.Pid) - before).Microseconds()) / (clients * each)
+}
+
+// cpuTime sums a process's threads. proc_pid_stat(5) counts in hundredths of a second,
+// the scheduler in nanoseconds.
+func cpuTime(t *testing.T, pid int) time.Duration {
+	t.Helper()
+	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no schedstat of %d: %v", pid, err)
+	}
+	var sum int64
+	for _, name := range files {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ns, err := strconv.ParseInt(strings.Fields(string(b))[0], 10, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum += ns
+	}
+	return time.Duration(sum)
+}
+
+// idleCharge is what a memory cgroup of its own is charged for a server at rest. Its
+// file's pages are charged to whoever read them first, so they are not in it.
+func idleCharge(t *testing.T, c contender) int64 {
+	t.Helper()
+	root, usage := "/sys/fs/cgroup", "memory.current"
+	if _, err := os.Stat(root + "/memory/memory.usage_in_bytes"); err == nil {
+		root, usage = root+"/memory", "memory.usage_in_bytes"
+	}
+	dir, err := os.MkdirTemp(root, "compare")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.Remove(dir)
+	in := contender{command: append([]string{"sh", "-c", "echo $$ >" + dir + "/cgroup.procs && exec \"$@\"", "sh"}, c.command...), env: c.env}
+	s := in.start(t)
+	time.Sleep(2 * time.Second)
+	charge := fileNumber(t, filepath.Join(dir, usage), "")
+	s.quit()
+	return charge
+}
