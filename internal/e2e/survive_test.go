@@ -237,6 +237,21 @@ func TestSurviveIdle(t *testing.T) {
 	}
 }
 
+// TestSurviveGivesBack: what a burst took is released, and the log says why.
+func TestSurviveGivesBack(t *testing.T) {
+	s := start(t, "LOG_LEVEL=debug", "MEMORY_LOG_INTERVAL=0")
+	pid := s.cmd.Process.Pid
+	idle := vmRSS(t, pid)
+	startFlood(s.port, 500, 3*time.Second, held).stop()
+	full := vmRSS(t, pid)
+	eventually(t, 60*time.Second, "gives memory back", func() bool { return len(s.log.lines("memory given back")) == 1 })
+	after := vmRSS(t, pid)
+	t.Logf("500 held: VmRSS %.1f MiB idle, %.1f after the burst, %.1f once given back", float64(idle)/mib, float64(full)/mib, float64(after)/mib)
+	if after > full || after > 2*idle {
+		t.Errorf("VmRSS %d idle, %d after the burst, %d once given back", idle, full, after)
+	}
+}
+
 // TestSurviveOpenFiles has 64 descriptors and 500 connections.
 func TestSurviveOpenFiles(t *testing.T) {
 	path, err := plain()

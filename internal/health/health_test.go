@@ -237,6 +237,48 @@ func TestLog(t *testing.T) {
 	})
 }
 
+// TestLogEvictions: a storm of evictions is one line, and so is the next one.
+func TestLogEvictions(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		var evicted int64
+		m := NewMonitor(memory.NewReader(newSystem(100), math.MaxInt64),
+			func() Connections { return Connections{Open: 8, Limit: 8, Evicted: evicted} }, newReporter().options)
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			m.Log(ctx, slog.New(slog.NewTextHandler(&log, nil)), 0, math.MaxInt64)
+		}()
+		publish := func(seconds int, each int64) {
+			for range seconds {
+				time.Sleep(Period)
+				evicted += each
+				m.sample()
+				synctest.Wait()
+			}
+		}
+		publish(5, 0)
+		publish(300, 1000)
+		publish(70, 0)
+		publish(10, 7)
+		cancel()
+		<-done
+		var got []string
+		for line := range strings.Lines(log.String()) {
+			got = append(got, strings.TrimSpace(line[strings.Index(line, "level="):]))
+		}
+		want := []string{
+			`level=WARN msg="evicting connections" evicted=1000 open=8 limit=8`,
+			`level=WARN msg="evicting connections" evicted=7 open=8 limit=8`,
+		}
+		if strings.Join(got, "\n") != strings.Join(want, "\n") {
+			t.Errorf("logged %q, want %q", got, want)
+		}
+	})
+}
+
 // TestRoundIsCheap bounds what a sample costs, so that RSS after an hour is RSS after
 // a minute.
 func TestRoundIsCheap(t *testing.T) {

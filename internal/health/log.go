@@ -40,7 +40,8 @@ func (m *Monitor) Log(ctx context.Context, log *slog.Logger, interval time.Durat
 			evicted, evictedAt = c.Evicted, time.Now()
 		}
 		if s.Released {
-			log.LogAttrs(ctx, slog.LevelDebug, "memory given back: Go memory stood above its start and the connections that took it are gone", s.vitals()...)
+			log.LogAttrs(ctx, slog.LevelDebug, "memory given back", append(s.vitals(),
+				slog.String("reason", "Go memory stood above its level at rest and the connections that took it are gone"))...)
 		}
 		// Half a period early is as close to due as a sample comes.
 		if now := time.Now(); interval > 0 && !now.Add(Period/2).Before(due) {
