@@ -117,18 +117,16 @@ func TestCompare(t *testing.T) {
 		time.Sleep(time.Second)
 		idle := vmRSS(t, s.cmd.Process.Pid)
 		const conns = 400 // fewer than healthd's table holds
-		f := startFlood(s.port, conns, 3*time.Second, held)
+		wait := startFlood(t, floodSpec{"held", s.port, conns, 3 * time.Second})
 		time.Sleep(2 * time.Second)
 		all[i].perConn = (vmRSS(t, s.cmd.Process.Pid) - idle) / conns
-		f.stop()
+		wait()
 		s.quit()
 	}
 	var floods sync.WaitGroup
 	for i, c := range contenders {
 		s := c.start(t)
-		f := startFlood(s.port, 16000, 8*time.Second, held)
-		f.stop()
-		all[i].floodOpened = f.opened.Load()
+		all[i].floodOpened = startFlood(t, floodSpec{"held", s.port, 16000, 8 * time.Second})().Opened
 		all[i].floodPeak = statusBytes(t, s.cmd.Process.Pid, "VmHWM:")
 		floods.Go(func() {
 			time.Sleep(90 * time.Second)

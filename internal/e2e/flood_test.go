@@ -4,11 +4,16 @@ package e2e
 
 import (
 	"bufio"
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"io"
+	"log"
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"os"
+	"os/exec"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -16,40 +21,108 @@ import (
 	"time"
 )
 
-// flood opens connections to a server on this machine and does one thing on each. It
-// never opens one again, it ends at its deadline, and it knows no other address than
-// 127.0.0.0/8.
+// floodSpec says what to do to a server on this machine.
+type floodSpec struct {
+	Use    string // a key of uses
+	Port   int
+	Count  int // of connections
+	Length time.Duration
+}
+
+// floodResult is what came of it.
+type floodResult struct {
+	Opened, Refused int64
+	Answers, Errors int64 // of poll: all, and those that were 5xx
+}
+
+// uses are what a flood does on each of its connections.
+var uses = map[string]func(*flood, net.Conn){
+	"held": held, "halfHeader": halfHeader, "slowHeader": slowHeader,
+	"slowBody": slowBody, "pipeline": pipeline, "poll": poll,
+}
+
+// TestMain is also a flood's process: it has its own, so as not to slow the prober down,
+// whose lateness would be taken for the server's.
+func TestMain(m *testing.M) {
+	spec := os.Getenv("FLOOD")
+	if spec == "" {
+		os.Exit(m.Run())
+	}
+	var f flood
+	if err := json.Unmarshal([]byte(spec), &f.floodSpec); err != nil {
+		log.Fatal(err)
+	}
+	if err := json.NewEncoder(os.Stdout).Encode(f.run()); err != nil {
+		log.Fatal(err)
+	}
+}
+
+// startFlood starts a flood; the function it returns waits for its end.
+func startFlood(t *testing.T, spec floodSpec) (wait func() floodResult) {
+	t.Helper()
+	b, err := json.Marshal(spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(self)
+	cmd.Env = []string{"FLOOD=" + string(b)}
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	return func() floodResult {
+		t.Helper()
+		var r floodResult
+		if err := cmd.Wait(); err != nil {
+			t.Fatalf("flood: %v\n%s", err, &stderr)
+		}
+		if err := json.Unmarshal(stdout.Bytes(), &r); err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+}
+
+// flood opens connections and does one thing on each. It never opens one again, it ends
+// at its deadline, and it knows no other address than 127.0.0.0/8.
 type flood struct {
-	port  int
+	floodSpec
 	until time.Time
 	conns struct {
 		sync.Mutex
 		open []net.Conn
 	}
-	opened  atomic.Int64
-	refused atomic.Int64
-	wg      sync.WaitGroup
+	opened, refused atomic.Int64
+	answers, errors atomic.Int64
+	wg              sync.WaitGroup
 }
 
-// startFlood opens count connections, as fast as 64 workers can, and calls use on each.
-// use returns when it has done its part; the connection stays open until stop.
-func startFlood(port, count int, length time.Duration, use func(*flood, net.Conn)) *flood {
-	f := &flood{port: port, until: time.Now().Add(length)}
+// run opens the connections, as fast as 64 workers can, and keeps them to the end.
+func (f *flood) run() floodResult {
+	f.until = time.Now().Add(f.Length)
+	use := uses[f.Use]
 	var next atomic.Int64
 	for range 64 {
 		f.wg.Go(func() {
-			for next.Add(1) <= int64(count) && time.Now().Before(f.until) {
+			for next.Add(1) <= int64(f.Count) && time.Now().Before(f.until) {
 				f.open(use)
 			}
 		})
 	}
-	return f
+	time.Sleep(f.Length)
+	f.wg.Wait()
+	return floodResult{f.opened.Load(), f.refused.Load(), f.answers.Load(), f.errors.Load()}
 }
 
 func (f *flood) open(use func(*flood, net.Conn)) {
 	// Many source addresses, because one has only 28,000 ports.
 	from := &net.TCPAddr{IP: net.IPv4(127, 0, byte(1+rand.IntN(8)), byte(1+rand.IntN(250)))}
-	conn, err := (&net.Dialer{LocalAddr: from, Deadline: f.until}).Dial("tcp4", fmt.Sprintf("127.0.0.1:%d", f.port))
+	conn, err := (&net.Dialer{LocalAddr: from, Deadline: f.until}).Dial("tcp4", fmt.Sprintf("127.0.0.1:%d", f.Port))
 	if err != nil {
 		f.refused.Add(1)
 		time.Sleep(time.Millisecond) // a dead server refuses at once
@@ -61,15 +134,6 @@ func (f *flood) open(use func(*flood, net.Conn)) {
 	f.conns.Unlock()
 	conn.SetDeadline(f.until)
 	use(f, conn)
-}
-
-// stop waits for the flood's length to pass and closes everything.
-func (f *flood) stop() {
-	time.Sleep(time.Until(f.until))
-	f.wg.Wait()
-	for _, conn := range f.conns.open {
-		conn.Close()
-	}
 }
 
 // later runs what a connection does beside the others.
@@ -136,28 +200,25 @@ func pipeline(f *flood, conn net.Conn) {
 	})
 }
 
-// poll asks for the monitoring document as fast as it can, on a connection that it
-// keeps, and counts answers that are 5xx.
-func poll(errors *atomic.Int64, answers *atomic.Int64) func(*flood, net.Conn) {
-	return func(f *flood, conn net.Conn) {
-		f.later(func() {
-			r := bufio.NewReader(conn)
-			for time.Now().Before(f.until) {
-				if _, err := io.WriteString(conn, "GET /api/v1/monitoring/health HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
-					return
-				}
-				resp, err := http.ReadResponse(r, nil)
-				if err != nil {
-					return
-				}
-				io.Copy(io.Discard, resp.Body)
-				answers.Add(1)
-				if resp.StatusCode >= 500 {
-					errors.Add(1)
-				}
+// poll asks for the monitoring document as fast as it can, on a connection that it keeps.
+func poll(f *flood, conn net.Conn) {
+	f.later(func() {
+		r := bufio.NewReader(conn)
+		for time.Now().Before(f.until) {
+			if _, err := io.WriteString(conn, "GET /api/v1/monitoring/health HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+				return
 			}
-		})
-	}
+			resp, err := http.ReadResponse(r, nil)
+			if err != nil {
+				return
+			}
+			io.Copy(io.Discard, resp.Body)
+			f.answers.Add(1)
+			if resp.StatusCode >= 500 {
+				f.errors.Add(1)
+			}
+		}
+	})
 }
 
 // prober asks for /healthz every 250 ms, each time on a new connection.

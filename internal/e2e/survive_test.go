@@ -4,14 +4,12 @@ package e2e
 
 import (
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -51,7 +49,7 @@ type scenario struct {
 	name      string
 	limits    limits
 	count     int
-	use       func(*flood, net.Conn)
+	use       string
 	plainDies bool
 	maxPeak   int64         // bytes
 	answered  float64       // share of probes that must be answered; 0 where the time is not real
@@ -61,18 +59,18 @@ type scenario struct {
 const mib = 1 << 20
 
 var scenarios = []scenario{
-	{"8,000 held in 64 MiB", limits{64, 0.5}, 8000, held, true, 32 * mib, 1, floodLength},
-	{"8,000 half headers in 64 MiB", limits{64, 0.5}, 8000, halfHeader, true, 32 * mib, 1, floodLength},
-	{"2,000 slow 1 MB headers in 64 MiB", limits{64, 0.5}, 2000, slowHeader, true, 32 * mib, 1, floodLength},
-	{"2,000 slow bodies in 64 MiB", limits{64, 0.5}, 2000, slowBody, false, 32 * mib, 1, floodLength},
-	{"2,000 pipelines in 64 MiB", limits{64, 0.5}, 2000, pipeline, false, 32 * mib, 1, floodLength},
-	{"16,000 held in 256 MiB", limits{256, 0.5}, 16000, held, true, 32 * mib, 1, floodLength},
-	{"4,000 held in 32 MiB, 0.1 CPU", limits{32, 0.1}, 4000, held, true, 32 * mib, 0.9, floodLength},
+	{"8,000 held in 64 MiB", limits{64, 0.5}, 8000, "held", true, 32 * mib, 1, floodLength},
+	{"8,000 half headers in 64 MiB", limits{64, 0.5}, 8000, "halfHeader", true, 32 * mib, 1, floodLength},
+	{"2,000 slow 1 MB headers in 64 MiB", limits{64, 0.5}, 2000, "slowHeader", true, 32 * mib, 1, floodLength},
+	{"2,000 slow bodies in 64 MiB", limits{64, 0.5}, 2000, "slowBody", false, 32 * mib, 1, floodLength},
+	{"2,000 pipelines in 64 MiB", limits{64, 0.5}, 2000, "pipeline", false, 32 * mib, 1, floodLength},
+	{"16,000 held in 256 MiB", limits{256, 0.5}, 16000, "held", true, 32 * mib, 1, floodLength},
+	{"4,000 held in 32 MiB, 0.1 CPU", limits{32, 0.1}, 4000, "held", true, 32 * mib, 0.9, floodLength},
 }
 
 // outcome is a scenario's line of figures.
 type outcome struct {
-	opened, refused int64
+	opened          int64
 	answered, total int
 	slowest         time.Duration
 	peak            int64
@@ -96,9 +94,8 @@ func (s scenario) run(t *testing.T, on target) outcome {
 	t.Helper()
 	port, _ := on.address()
 	prober := startProber(t, port, time.Second)
-	f := startFlood(port, s.count, s.length, s.use)
 	began := time.Now()
-	f.stop()
+	flood := startFlood(t, floodSpec{s.use, port, s.count, s.length})()
 	var o outcome
 	o.answered, o.total, o.slowest, o.firstError = prober.stop()
 	for _, p := range prober.probes {
@@ -106,7 +103,7 @@ func (s scenario) run(t *testing.T, on target) outcome {
 			o.lateMisses++
 		}
 	}
-	o.opened, o.refused = f.opened.Load(), f.refused.Load()
+	o.opened = flood.Opened
 	o.peak, o.killed = on.peak(), on.killed()
 	return o
 }
@@ -198,21 +195,20 @@ func TestSurvivePolling(t *testing.T) {
 	}{{"healthd", oursInDocker}, {"net/http", plainInDocker}} {
 		on := server.start(t, limits{256, 0.1})
 		port, pid := on.address()
-		var bad, answers atomic.Int64
 		prober := startProber(t, port, 5*time.Second)
-		f := startFlood(port, 64, 20*time.Second, poll(&bad, &answers))
+		wait := startFlood(t, floodSpec{"poll", port, 64, 20 * time.Second})
 		time.Sleep(5 * time.Second)
 		early := vmRSS(t, pid)
-		f.stop()
+		flood := wait()
 		late := vmRSS(t, pid)
 		answered, total, slowest, firstError := prober.stop()
 		t.Logf("64 pollers for 20 s in 256 MiB, 0.1 CPU  %-9s answers %d, 5xx %d, probes %d/%d, slowest %v, VmRSS %.1f to %.1f MiB",
-			server.name, answers.Load(), bad.Load(), answered, total, slowest.Round(time.Millisecond), float64(early)/mib, float64(late)/mib)
+			server.name, flood.Answers, flood.Errors, answered, total, slowest.Round(time.Millisecond), float64(early)/mib, float64(late)/mib)
 		if server.name != "healthd" {
-			continue // its 404 for the monitoring path is as good as any answer
+			continue
 		}
-		if answered != total || bad.Load() > 0 {
-			t.Errorf("%d of %d probes were answered and %d answers were 5xx: %v", answered, total, bad.Load(), firstError)
+		if answered != total || flood.Errors > 0 {
+			t.Errorf("%d of %d probes were answered and %d answers were 5xx: %v", answered, total, flood.Errors, firstError)
 		}
 		if late > early+mib {
 			t.Errorf("VmRSS grew from %d to %d bytes", early, late)
@@ -242,7 +238,7 @@ func TestSurviveGivesBack(t *testing.T) {
 	s := start(t, "LOG_LEVEL=debug", "MEMORY_LOG_INTERVAL=0")
 	pid := s.cmd.Process.Pid
 	idle := vmRSS(t, pid)
-	startFlood(s.port, 500, 3*time.Second, held).stop()
+	startFlood(t, floodSpec{"held", s.port, 500, 3 * time.Second})()
 	full := vmRSS(t, pid)
 	eventually(t, 60*time.Second, "gives memory back", func() bool { return len(s.log.lines("memory given back")) == 1 })
 	after := vmRSS(t, pid)
@@ -269,10 +265,9 @@ func TestSurviveOpenFiles(t *testing.T) {
 		cmd.Dir = t.TempDir()
 		s := launch(t, port, cmd)
 		prober := startProber(t, port, time.Second)
-		f := startFlood(port, 500, 5*time.Second, held)
-		f.stop()
+		flood := startFlood(t, floodSpec{"held", port, 500, 5 * time.Second})()
 		answered, total, slowest, firstError := prober.stop()
-		t.Logf("500 held, 64 descriptors  %-9s opened %d, probes %d/%d, slowest %v", server.name, f.opened.Load(), answered, total, slowest.Round(time.Millisecond))
+		t.Logf("500 held, 64 descriptors  %-9s opened %d, probes %d/%d, slowest %v", server.name, flood.Opened, answered, total, slowest.Round(time.Millisecond))
 		if server.name == "healthd" {
 			if answered != total {
 				t.Errorf("%d of %d probes were answered: %v", answered, total, firstError)

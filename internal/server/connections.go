@@ -136,9 +136,19 @@ func (c *Connections) admit(conn net.Conn) (victim net.Conn) {
 // state. A scan of 512 rows takes a few microseconds, and only a full table asks for it.
 func (c *Connections) leastUseful() int {
 	now := time.Now()
-	worst, worstRank := 0, c.rows[0].rank(now)
+	active := 0
 	for i := range c.rows {
-		if rank := c.rows[i].rank(now); rank < worstRank || rank == worstRank && c.rows[i].turn < c.rows[worst].turn {
+		if c.rows[i].state == http.StateActive {
+			active++
+		}
+	}
+	crowd := http.StateNew
+	if active*2 > len(c.rows) {
+		crowd = http.StateActive
+	}
+	worst, worstRank := 0, c.rows[0].rank(now, crowd)
+	for i := range c.rows {
+		if rank := c.rows[i].rank(now, crowd); rank < worstRank || rank == worstRank && c.rows[i].turn < c.rows[worst].turn {
 			worst, worstRank = i, rank
 		}
 	}
@@ -146,15 +156,18 @@ func (c *Connections) leastUseful() int {
 }
 
 // rank orders rows by what closing them would cost: nothing while no request is under
-// way, and least where there was an answer before.
-func (r *row) rank(now time.Time) int {
+// way, and less where there was an answer before. Of those that never had one, the state
+// that most of the table is in goes first: that is the flood, and the other the probe.
+func (r *row) rank(now time.Time, crowd http.ConnState) int {
 	switch {
 	case r.state == http.StateIdle, r.state == http.StateNew && now.Sub(r.accepted) > patience:
 		return 0
 	case r.requests > 1:
 		return 1
-	default:
+	case r.state == crowd:
 		return 2
+	default:
+		return 3
 	}
 }
 

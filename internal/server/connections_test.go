@@ -61,6 +61,20 @@ func (m *model) find(conn *fakeConn) int {
 	return slices.IndexFunc(m.list, func(c *modelConn) bool { return c.conn == conn })
 }
 
+// crowd is the state of those that a flood consists of.
+func (m *model) crowd() http.ConnState {
+	active := 0
+	for _, c := range m.list {
+		if c.state == http.StateActive {
+			active++
+		}
+	}
+	if active > len(m.list)-active {
+		return http.StateActive
+	}
+	return http.StateNew
+}
+
 func (m *model) track(conn *fakeConn, state http.ConnState) (victim *fakeConn) {
 	i := m.find(conn)
 	switch {
@@ -71,6 +85,7 @@ func (m *model) track(conn *fakeConn, state http.ConnState) (victim *fakeConn) {
 					return c.state == http.StateIdle || c.state == http.StateNew && time.Since(c.accepted) > 250*time.Millisecond
 				},
 				func(c *modelConn) bool { return c.requests > 1 },
+				func(c *modelConn) bool { return c.state == m.crowd() },
 				func(*modelConn) bool { return true },
 			} {
 				if worst := slices.IndexFunc(m.list, gives); worst >= 0 {
