@@ -132,49 +132,20 @@ func (c *Connections) admit(conn net.Conn) (victim net.Conn) {
 	return victim
 }
 
-// leastUseful finds the row to give up: the lowest rank, and in it the oldest change of
-// state. A scan of 512 rows takes a few microseconds, and only a full table asks for it.
+// leastUseful finds the connection that has waited for a request longest, idle or with no
+// header yet, or, if none waits, the one whose request is oldest. A scan of 512 rows takes
+// a few microseconds, and only a full table asks for it.
 func (c *Connections) leastUseful() int {
-	now := time.Now()
-	active := 0
+	worst, worstBusy := 0, true
 	for i := range c.rows {
-		if c.rows[i].state == http.StateActive {
-			active++
-		}
-	}
-	crowd := http.StateNew
-	if active*2 > len(c.rows) {
-		crowd = http.StateActive
-	}
-	worst, worstRank := 0, c.rows[0].rank(now, crowd)
-	for i := range c.rows {
-		if rank := c.rows[i].rank(now, crowd); rank < worstRank || rank == worstRank && c.rows[i].turn < c.rows[worst].turn {
-			worst, worstRank = i, rank
+		r := &c.rows[i]
+		busy := r.state == http.StateActive
+		if !busy && worstBusy || busy == worstBusy && r.turn < c.rows[worst].turn {
+			worst, worstBusy = i, busy
 		}
 	}
 	return worst
 }
-
-// rank orders rows by what closing them would cost: nothing while no request is under
-// way, and less where there was an answer before. Of those that never had one, the state
-// that most of the table is in goes first: that is the flood, and the other the probe.
-func (r *row) rank(now time.Time, crowd http.ConnState) int {
-	switch {
-	case r.state == http.StateIdle, r.state == http.StateNew && now.Sub(r.accepted) > patience:
-		return 0
-	case r.requests > 1:
-		return 1
-	case r.state == crowd:
-		return 2
-	default:
-		return 3
-	}
-}
-
-// patience is how long a new connection is not held to be silent. A prober's header may
-// be a moment behind its handshake, and a container that used up its share of the
-// processor stands still for up to 100 ms.
-const patience = 250 * time.Millisecond
 
 func (c *Connections) change(conn net.Conn, state http.ConnState) {
 	c.mu.Lock()

@@ -2,6 +2,7 @@ package server
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"net"
@@ -51,28 +52,12 @@ type model struct {
 }
 
 type modelConn struct {
-	conn     *fakeConn
-	state    http.ConnState
-	requests int
-	accepted time.Time
+	conn  *fakeConn
+	state http.ConnState
 }
 
 func (m *model) find(conn *fakeConn) int {
 	return slices.IndexFunc(m.list, func(c *modelConn) bool { return c.conn == conn })
-}
-
-// crowd is the state of those that a flood consists of.
-func (m *model) crowd() http.ConnState {
-	active := 0
-	for _, c := range m.list {
-		if c.state == http.StateActive {
-			active++
-		}
-	}
-	if active > len(m.list)-active {
-		return http.StateActive
-	}
-	return http.StateNew
 }
 
 func (m *model) track(conn *fakeConn, state http.ConnState) (victim *fakeConn) {
@@ -81,11 +66,7 @@ func (m *model) track(conn *fakeConn, state http.ConnState) (victim *fakeConn) {
 	case state == http.StateNew:
 		if len(m.list) == m.limit {
 			for _, gives := range []func(*modelConn) bool{
-				func(c *modelConn) bool {
-					return c.state == http.StateIdle || c.state == http.StateNew && time.Since(c.accepted) > 250*time.Millisecond
-				},
-				func(c *modelConn) bool { return c.requests > 1 },
-				func(c *modelConn) bool { return c.state == m.crowd() },
+				func(c *modelConn) bool { return c.state != http.StateActive },
 				func(*modelConn) bool { return true },
 			} {
 				if worst := slices.IndexFunc(m.list, gives); worst >= 0 {
@@ -96,7 +77,7 @@ func (m *model) track(conn *fakeConn, state http.ConnState) (victim *fakeConn) {
 				}
 			}
 		}
-		m.list = append(m.list, &modelConn{conn: conn, state: state, accepted: time.Now()})
+		m.list = append(m.list, &modelConn{conn, state})
 	case i < 0: // evicted before: whatever it reports
 	case state == http.StateClosed:
 		m.list = slices.Delete(m.list, i, i+1)
@@ -104,9 +85,6 @@ func (m *model) track(conn *fakeConn, state http.ConnState) (victim *fakeConn) {
 		c := m.list[i]
 		m.list = append(slices.Delete(m.list, i, i+1), c)
 		c.state = state
-		if state == http.StateActive {
-			c.requests++
-		}
 	}
 	return victim
 }
@@ -115,13 +93,12 @@ func (m *model) track(conn *fakeConn, state http.ConnState) (victim *fakeConn) {
 func TestConnectionsModel(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(50) {
-		synctest.Test(t, func(t *testing.T) {
+		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			r := rand.New(rand.NewPCG(seed, 1))
 			limit := 1 + r.IntN(8)
 			c, m := NewConnections(limit), &model{limit: limit}
 			var all []*fakeConn // the evicted ones too: they go on reporting
 			for range 500 {
-				time.Sleep(time.Duration(r.IntN(100)) * time.Millisecond)
 				conn, state := &fakeConn{}, http.StateNew
 				if len(all) > 0 && r.IntN(3) > 0 {
 					conn = all[r.IntN(len(all))]
@@ -132,15 +109,15 @@ func TestConnectionsModel(t *testing.T) {
 				victim := m.track(conn, state)
 				c.track(conn, state)
 				if victim != nil && !victim.closed.Load() {
-					t.Fatalf("seed %d: the victim was not closed", seed)
+					t.Fatalf("the victim was not closed")
 				}
 				c.check(t)
 				if got, want := c.Count(), (health.Connections{Open: len(m.list), Limit: limit, Evicted: m.evicted}); got != want {
-					t.Fatalf("seed %d: %+v, want %+v", seed, got, want)
+					t.Fatalf("%+v, want %+v", got, want)
 				}
 				for _, x := range m.list {
 					if _, ok := c.index[x.conn]; !ok {
-						t.Fatalf("seed %d: a connection is missing", seed)
+						t.Fatalf("a connection is missing")
 					}
 				}
 				if state == http.StateClosed {
