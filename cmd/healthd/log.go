@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"fmt"
 	"io"
 	"log/slog"
 	"math"
@@ -24,34 +23,32 @@ type lineWriter struct {
 	done    chan struct{}
 }
 
-func newLineWriter(to io.Writer) *lineWriter {
+// newLineWriter writes to to. It tells direct, which must write there too, how many lines
+// were dropped.
+func newLineWriter(to io.Writer, direct *slog.Logger) *lineWriter {
 	w := &lineWriter{lines: make(chan []byte, 256), stop: make(chan struct{}), done: make(chan struct{})}
 	go func() {
 		defer close(w.done)
 		for {
 			select {
 			case line := <-w.lines:
-				w.write(to, line)
-				continue
-			default: // nothing is queued
-			}
-			select {
-			case line := <-w.lines:
-				w.write(to, line)
+				to.Write(line) // an error leaves nobody to tell
+				if n := w.dropped.Swap(0); n > 0 {
+					direct.Warn("log lines were dropped", "lines", n)
+				}
 			case <-w.stop:
-				return
+				for {
+					select {
+					case line := <-w.lines:
+						to.Write(line)
+					default:
+						return
+					}
+				}
 			}
 		}
 	}()
 	return w
-}
-
-// write does not look at errors: there is nobody left to tell.
-func (w *lineWriter) write(to io.Writer, line []byte) {
-	to.Write(line)
-	if n := w.dropped.Swap(0); n > 0 {
-		fmt.Fprintf(to, "healthd: %d log lines were dropped\n", n)
-	}
 }
 
 // Write takes one whole line, as slog's handlers write it. It never blocks.

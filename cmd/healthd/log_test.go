@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"log/slog"
 	"strings"
 	"sync"
 	"testing"
@@ -13,7 +14,7 @@ import (
 func TestLineWriter(t *testing.T) {
 	t.Parallel()
 	var got bytes.Buffer
-	w := newLineWriter(&got)
+	w := newLineWriter(&got, slog.New(slog.DiscardHandler))
 	var want strings.Builder
 	for i := range 100 {
 		fmt.Fprintf(w, "line %d\n", i)
@@ -30,7 +31,7 @@ func TestLineWriter(t *testing.T) {
 func TestLineWriterNeverBlocks(t *testing.T) {
 	t.Parallel()
 	r, to := io.Pipe()
-	w := newLineWriter(to)
+	w := newLineWriter(to, slog.New(slog.NewTextHandler(to, nil)))
 	var writers sync.WaitGroup
 	for range 4 {
 		writers.Go(func() {
@@ -49,7 +50,7 @@ func TestLineWriterNeverBlocks(t *testing.T) {
 	// The reader comes back: it is told what it missed.
 	go func() { <-w.done; to.Close() }()
 	all, err := io.ReadAll(r)
-	if err != nil || !strings.Contains(string(all), " log lines were dropped\n") {
+	if err != nil || !strings.Contains(string(all), `msg="log lines were dropped" lines=`) {
 		t.Errorf("%q, %v, want a count of the lines dropped", all, err)
 	}
 }

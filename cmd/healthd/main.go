@@ -129,7 +129,7 @@ func serve(getenv func(string) string, stdout, stderr io.Writer) int {
 		return exitFailed
 	}
 
-	lines := newLineWriter(stdout)
+	lines := newLineWriter(stdout, slog.New(logHandler(stdout, cfg)))
 	defer lines.close()
 	log := slog.New(logHandler(lines, cfg))
 	log.LogAttrs(context.Background(), slog.LevelInfo, "started", startAttrs(cfg, monitor.State())...)
@@ -166,7 +166,7 @@ func listenError(a config.Address, err error) error {
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
 		return fmt.Errorf("PORT: %q is not free: %w", port, err)
-	case errors.Is(err, syscall.EADDRNOTAVAIL), errors.Is(err, syscall.EINVAL):
+	case errors.Is(err, syscall.EADDRNOTAVAIL), errors.Is(err, syscall.EINVAL), errors.Is(err, syscall.EAFNOSUPPORT):
 		return fmt.Errorf("HOST: %q is not an address of this machine: %w", a.Host, err)
 	}
 	return fmt.Errorf("PORT: %q is not to be had: %w", port, err)

@@ -77,9 +77,9 @@ func TestCgroup2Nested(t *testing.T) {
 		t.Errorf("memory %+v, want 80 %% of the parent's limit", r.Memory)
 	}
 	// Usage is read where the limit is: at the parent, with what siblings use.
-	if !near(*c.UsageBytes, fileNumber(t, parent+"/memory.current", ""), 512<<10) {
-		t.Errorf("usageBytes %d, the parent's memory.current %d", *c.UsageBytes, fileNumber(t, parent+"/memory.current", ""))
-	}
+	eventually(t, 5*time.Second, "reports the parent's usage", func() bool {
+		return near(*s.report().Memory.Container.UsageBytes, fileNumber(t, parent+"/memory.current", ""), 512<<10)
+	})
 
 	setGroup(t, parent, "memory.max", "48M")
 	eventually(t, 3*time.Second, "reports the new limit", func() bool { return limitIs(s.report(), 48<<20) })

@@ -62,16 +62,15 @@ func express(t *testing.T) (contender, bool) {
 
 // figures are what one contender costs.
 type figures struct {
-	binary      int64
-	first200    []time.Duration
-	idle        []int64
-	charge      []int64
-	live        []float64 // CPU microseconds a request
-	report      []float64
-	perConn     int64
-	floodPeak   int64
-	floodAfter  int64
-	floodOpened int64
+	binary     int64
+	first200   []time.Duration
+	idle       []int64
+	charge     []int64
+	live       []float64 // CPU microseconds a request
+	report     []float64
+	perConn    int64
+	floodPeak  int64
+	floodAfter int64
 }
 
 const compareRuns = 7
@@ -126,7 +125,9 @@ func TestCompare(t *testing.T) {
 	var floods sync.WaitGroup
 	for i, c := range contenders {
 		s := c.start(t)
-		all[i].floodOpened = startFlood(t, floodSpec{"held", s.port, 16000, 8 * time.Second})().Opened
+		if n := startFlood(t, floodSpec{"held", s.port, 16000, 8 * time.Second})().Opened; n < 16000 {
+			t.Errorf("%s: the flood opened %d of 16,000 connections", c.name, n)
+		}
 		all[i].floodPeak = statusBytes(t, s.cmd.Process.Pid, "VmHWM:")
 		floods.Go(func() {
 			time.Sleep(90 * time.Second)

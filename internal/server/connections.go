@@ -78,7 +78,7 @@ type row struct {
 
 // NewConnections returns an empty table for limit connections, at least 1.
 func NewConnections(limit int) *Connections {
-	return &Connections{limit: limit, rows: make([]row, 0, limit), index: make(map[net.Conn]int)}
+	return &Connections{limit: limit, rows: make([]row, 0, min(limit, mostConnections)), index: make(map[net.Conn]int)}
 }
 
 // Count is what the monitoring document says.

@@ -57,6 +57,9 @@ func New(monitor *health.Monitor, connections *Connections, options Options) *Se
 		ErrorLog:    slog.NewLogLogger(options.Log.Handler(), slog.LevelWarn),
 		Protocols:   new(http.Protocols),
 
+		// net/http's own answer to "OPTIONS *" would go past the handler.
+		DisableGeneralOptionsHandler: true,
+
 		// A prober's header fits one packet; 5 s outlasts a lost one sent again twice.
 		ReadHeaderTimeout: 5 * time.Second,
 		// No document wants a body, but net/http reads a small one before it answers.

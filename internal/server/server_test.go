@@ -146,6 +146,22 @@ func TestLongHeader(t *testing.T) {
 	}
 }
 
+func TestOptionsAsterisk(t *testing.T) {
+	t.Parallel()
+	r := run(t, Options{})
+	defer func() { r.signals <- os.Interrupt; r.ended(t) }()
+	conn, err := net.Dial("tcp", r.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	io.WriteString(conn, "OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n")
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil || resp.StatusCode != http.StatusBadRequest || !resp.Close {
+		t.Errorf("%v, %v, want 400 and the end of the connection", resp, err)
+	}
+}
+
 func TestErrorLog(t *testing.T) {
 	t.Parallel()
 	log := &logBuffer{}
