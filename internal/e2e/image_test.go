@@ -177,6 +177,11 @@ func TestImageCommands(t *testing.T) {
 	if out, err := sh("docker build -t halobuzz-minimal .").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
+	ln, err := net.Listen("tcp", ":4000")
+	if err != nil {
+		t.Fatalf("the commands need port 4000: %v", err)
+	}
+	ln.Close()
 	run := sh("exec docker run -p 4000:4000 -e PORT=4000 halobuzz-minimal")
 	log := &output{}
 	run.Stdout, run.Stderr = log, log
