@@ -23,24 +23,27 @@ type lineWriter struct {
 	done    chan struct{}
 }
 
-// newLineWriter writes to to. It tells direct, which must write there too, how many lines
-// were dropped.
+// newLineWriter returns a lineWriter in front of to. How many lines were dropped is told
+// through direct, a logger that writes to the same place.
 func newLineWriter(to io.Writer, direct *slog.Logger) *lineWriter {
 	w := &lineWriter{lines: make(chan []byte, 256), stop: make(chan struct{}), done: make(chan struct{})}
+	write := func(line []byte) {
+		to.Write(line) // an error leaves nobody to tell
+		if n := w.dropped.Swap(0); n > 0 {
+			direct.Warn("log lines were dropped", "lines", n)
+		}
+	}
 	go func() {
 		defer close(w.done)
 		for {
 			select {
 			case line := <-w.lines:
-				to.Write(line) // an error leaves nobody to tell
-				if n := w.dropped.Swap(0); n > 0 {
-					direct.Warn("log lines were dropped", "lines", n)
-				}
+				write(line)
 			case <-w.stop:
 				for {
 					select {
 					case line := <-w.lines:
-						to.Write(line)
+						write(line)
 					default:
 						return
 					}

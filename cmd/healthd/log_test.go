@@ -32,6 +32,9 @@ func TestLineWriterNeverBlocks(t *testing.T) {
 	t.Parallel()
 	r, to := io.Pipe()
 	w := newLineWriter(to, slog.New(slog.NewTextHandler(to, nil)))
+	for w.dropped.Load() == 0 { // until the writer is stuck and the queue full
+		io.WriteString(w, "line\n")
+	}
 	var writers sync.WaitGroup
 	for range 4 {
 		writers.Go(func() {

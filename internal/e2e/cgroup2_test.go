@@ -45,13 +45,19 @@ func setGroup(t *testing.T, dir, name, value string) {
 // startIn runs the service in a cgroup.
 func startIn(t *testing.T, dir string, env ...string) *service {
 	t.Helper()
+	return launchIn(t, dir, command(t, env))
+}
+
+// launchIn starts a server in a cgroup, on a free port.
+func launchIn(t *testing.T, dir string, cmd *exec.Cmd) *service {
+	t.Helper()
 	f, err := os.Open(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer f.Close()
 	port := freePort(t)
-	cmd := command(t, append([]string{"PORT=" + strconv.Itoa(port)}, env...))
+	cmd.Env = append(cmd.Env, "PORT="+strconv.Itoa(port))
 	cmd.SysProcAttr = &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: int(f.Fd())}
 	return launch(t, port, cmd)
 }
@@ -141,17 +147,9 @@ func inGroup(server func() (string, error)) func(*testing.T, limits) target {
 			"memory.max": fmt.Sprint(l.mib * mib),
 			"cpu.max":    fmt.Sprintf("%.0f 100000", l.cpus*100_000),
 		})
-		f, err := os.Open(dir)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer f.Close()
-		port := freePort(t)
 		cmd := exec.Command(path)
-		cmd.Env = []string{"PORT=" + strconv.Itoa(port)}
 		cmd.Dir = t.TempDir()
-		cmd.SysProcAttr = &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: int(f.Fd())}
-		return groupTarget{launch(t, port, cmd), dir}
+		return groupTarget{launchIn(t, dir, cmd), dir}
 	}
 }
 

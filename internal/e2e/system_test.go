@@ -103,13 +103,8 @@ func size(t *testing.T, path string) int64 {
 // idleRSS is VmRSS two seconds after one request.
 func idleRSS(t *testing.T, path string) int64 {
 	t.Helper()
-	port := freePort(t)
-	cmd := exec.Command(path)
-	cmd.Env = []string{"PORT=" + strconv.Itoa(port)}
-	s := launch(t, port, cmd) // one request, in effect: nothing listens before
+	s := contender{command: []string{path}}.start(t) // one request, in effect: nothing listens before
+	defer s.quit()
 	time.Sleep(2 * time.Second)
-	rss := vmRSS(t, cmd.Process.Pid)
-	cmd.Process.Kill()
-	<-s.done
-	return rss
+	return vmRSS(t, s.cmd.Process.Pid)
 }

@@ -11,7 +11,8 @@ import (
 
 // Log writes what is published until ctx is done: a line on every change of the
 // verdict or of the Go memory limit, one when connections begin to be evicted, and a
-// line of vitals per interval unless that is 0. The sampler does not write it: a log that blocks must not stop the samples.
+// line of vitals per interval unless that is 0. The sampler does not write it: a log
+// that blocks must not stop the samples.
 // memoryLimit is the GOMEMLIMIT asked for, as memory.NewReader takes it.
 func (m *Monitor) Log(ctx context.Context, log *slog.Logger, interval time.Duration, memoryLimit int64) {
 	status := Pass

@@ -121,7 +121,7 @@ func (p gcPoint) since(then gcPoint) (cpuPercent float64, limiterActive bool) {
 // memStats fills in what ReadMemStats would, from the same counters. ReadMemStats first
 // empties the allocator's caches, as a collection does, and the lists that take them up
 // stay: 0.4 MB of RSS that a program at rest need not pay. The price is that Heap
-// leaves out what those caches hold, 0.1-0.2 MB, until the first collection.
+// leaves out what those caches hold, up to 0.25 MB, until the first collection.
 func (r *runtimeReader) memStats() {
 	r.stats.HeapAlloc = r.uint(metricObjects)
 	r.stats.HeapReleased = r.uint(metricReleased)

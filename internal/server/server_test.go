@@ -129,8 +129,9 @@ func TestHTTPLimits(t *testing.T) {
 	}
 }
 
-func TestLongHeader(t *testing.T) {
-	t.Parallel()
+// ask sends a request, byte for byte, to a server of its own.
+func ask(t *testing.T, request string) (*http.Response, error) {
+	t.Helper()
 	r := run(t, Options{})
 	defer func() { r.signals <- os.Interrupt; r.ended(t) }()
 	conn, err := net.Dial("tcp", r.addr)
@@ -138,9 +139,14 @@ func TestLongHeader(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
+	io.WriteString(conn, request)
+	return http.ReadResponse(bufio.NewReader(conn), nil)
+}
+
+func TestLongHeader(t *testing.T) {
+	t.Parallel()
 	// net/http allows 4 KiB over MaxHeaderBytes.
-	io.WriteString(conn, "GET /healthz HTTP/1.1\r\nHost: x\r\nX-Long: "+strings.Repeat("x", 12<<10)+"\r\n\r\n")
-	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	resp, err := ask(t, "GET /healthz HTTP/1.1\r\nHost: x\r\nX-Long: "+strings.Repeat("x", 12<<10)+"\r\n\r\n")
 	if err != nil || resp.StatusCode != http.StatusRequestHeaderFieldsTooLarge {
 		t.Errorf("%v, %v, want 431", resp, err)
 	}
@@ -148,15 +154,7 @@ func TestLongHeader(t *testing.T) {
 
 func TestOptionsAsterisk(t *testing.T) {
 	t.Parallel()
-	r := run(t, Options{})
-	defer func() { r.signals <- os.Interrupt; r.ended(t) }()
-	conn, err := net.Dial("tcp", r.addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	io.WriteString(conn, "OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n")
-	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	resp, err := ask(t, "OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n")
 	if err != nil || resp.StatusCode != http.StatusBadRequest || !resp.Close {
 		t.Errorf("%v, %v, want 400 and the end of the connection", resp, err)
 	}
