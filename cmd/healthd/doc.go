@@ -28,6 +28,8 @@
 //	MEMORY_LOG_INTERVAL=30s time between lines of vitals; 0 is off
 //	DRAIN_DELAY=3s          not ready but still serving, after SIGTERM
 //	SHUTDOWN_TIMEOUT=5s     for requests in flight, after the drain
+//	MONITORING_TOKEN=       secret; who does not send it as "Authorization: Bearer"
+//	                        sees the status alone
 //	LOG_FORMAT=text         text or json
 //	LOG_LEVEL=info          debug, info, warn or error
 //

@@ -99,7 +99,12 @@ func startAttrs(cfg config.Config, s *health.State) []slog.Attr {
 	if limit := s.Sample.Container.Limit; limit.OK {
 		attrs = append(attrs, slog.Int64("limitBytes", limit.N))
 	}
+	details := "open"
+	if cfg.MonitoringToken != "" {
+		details = "token"
+	}
 	return append(attrs,
+		slog.String("details", details),
 		slog.String("health", url+server.LivePath),
 		slog.String("monitoring", url+server.MonitoringPath),
 		slog.String("version", version))

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/halobuzz/healthd/internal/config"
 	"github.com/halobuzz/healthd/internal/health"
@@ -138,9 +139,11 @@ func serve(getenv func(string) string, stdout, stderr io.Writer) int {
 	}
 
 	var background sync.WaitGroup
-	defer background.Wait()
 	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
+	defer func() {
+		cancel()
+		wait(&background, time.Second) // a sampler stuck in the kernel must not hold the stop
+	}()
 	background.Go(func() { monitor.Run(ctx) })
 	background.Go(func() { monitor.Log(ctx, log, cfg.MemoryInterval, cfg.MemoryLimit) })
 
@@ -148,6 +151,7 @@ func serve(getenv func(string) string, stdout, stderr io.Writer) int {
 		Log:             log,
 		DrainDelay:      cfg.DrainDelay,
 		ShutdownTimeout: cfg.ShutdownTimeout,
+		Token:           cfg.MonitoringToken,
 	}).Run(ln, signals)
 	if err != nil {
 		log.Error("failed", "error", err)
@@ -155,6 +159,16 @@ func serve(getenv func(string) string, stdout, stderr io.Writer) int {
 	}
 	log.Info("stopped")
 	return exitOK
+}
+
+// wait is for all of group, for at most the given time.
+func wait(group *sync.WaitGroup, most time.Duration) {
+	done := make(chan struct{})
+	go func() { defer close(done); group.Wait() }()
+	select {
+	case <-done:
+	case <-time.After(most):
+	}
 }
 
 // listenError names the key that has to change.

@@ -28,6 +28,7 @@ type Config struct {
 	MemoryInterval  time.Duration // between two lines of vitals; 0 is off
 	DrainDelay      time.Duration
 	ShutdownTimeout time.Duration
+	MonitoringToken string // empty shows details to anyone
 	LogJSON         bool
 	LogLevel        slog.Level
 }
@@ -91,6 +92,7 @@ func Load(getenv func(string) string, dotenv string) (Config, error) {
 		MemoryInterval:  value(s, "MEMORY_LOG_INTERVAL", "30s", durationWanted, duration),
 		DrainDelay:      value(s, "DRAIN_DELAY", "3s", durationWanted, duration),
 		ShutdownTimeout: value(s, "SHUTDOWN_TIMEOUT", "5s", durationWanted, duration),
+		MonitoringToken: s.token(),
 		LogJSON:         value(s, "LOG_FORMAT", "text", "text or json", oneOf(map[string]bool{"text": false, "json": true})),
 		LogLevel: value(s, "LOG_LEVEL", "info", "debug, info, warn or error", oneOf(map[string]slog.Level{
 			"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError,
@@ -151,24 +153,41 @@ func (s *source) address() Address {
 	}
 }
 
+// token reads the one key whose value is a secret. It must fit a header, the whole of
+// which has 8 KiB.
+func (s *source) token() string {
+	const key = "MONITORING_TOKEN"
+	token := s.raw(key)
+	if len(token) > 4096 || strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		s.problems = append(s.problems, fmt.Errorf("%s: its value (not shown) is not up to 4096 visible ASCII characters", key))
+	}
+	return token
+}
+
 // value reads one key. What parse refuses is a problem: the value is not want.
 func value[T any](s *source, key, fallback, want string, parse func(string) (T, bool)) T {
-	raw := s.getenv(key)
-	if raw == "" {
-		raw = s.file[key]
-		if strings.ContainsAny(raw, "\r\n") {
-			// Two lost quotes still make a list of KEY=value, with a neighbour's secret in
-			// the value: it is not quoted, and not shown as a name either.
-			s.problems = append(s.problems, fmt.Errorf("%s: its value in %s is more than one line", key, s.name))
-			raw = ""
-		}
-	}
+	raw := s.raw(key)
 	if raw == "" {
 		raw = fallback
 	}
 	v, ok := parse(raw)
 	if !ok {
 		s.problem(key, raw, want)
+	}
+	return v
+}
+
+// raw is a key's value as it was set.
+func (s *source) raw(key string) string {
+	if v := s.getenv(key); v != "" {
+		return v
+	}
+	v := s.file[key]
+	if strings.ContainsAny(v, "\r\n") {
+		// Two lost quotes still make a list of KEY=value, with a neighbour's secret in
+		// the value: it is not quoted, and not shown as a name either.
+		s.problems = append(s.problems, fmt.Errorf("%s: its value in %s is more than one line", key, s.name))
+		return ""
 	}
 	return v
 }

@@ -23,15 +23,17 @@ func (m *Monitor) Log(ctx context.Context, log *slog.Logger, interval time.Durat
 	var evicted int64
 	var evictedAt time.Time
 	due := time.Now().Add(interval)
+	stale := time.NewTimer(staleAfter)
+	defer stale.Stop()
 	for {
-		s := m.State()
+		s := m.state.Load()
 		if s.Sample.GoLimit != goLimit {
 			log.LogAttrs(ctx, slog.LevelInfo, "GOMEMLIMIT changed with the container", s.limitAttrs(goLimit)...)
 			goLimit = s.Sample.GoLimit
 		}
 		if s.Status != status {
-			log.LogAttrs(ctx, s.Status.level(), "status changed", s.statusAttrs()...)
 			status = s.Status
+			log.LogAttrs(ctx, status.level(), "status changed", s.statusAttrs(status, s.Output)...)
 		}
 		if c := s.Connections; c.Evicted > evicted {
 			if time.Since(evictedAt) > storm {
@@ -49,10 +51,17 @@ func (m *Monitor) Log(ctx context.Context, log *slog.Logger, interval time.Durat
 			log.LogAttrs(ctx, slog.LevelInfo, "vitals", s.vitals()...)
 			due = now.Add(interval)
 		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-m.published:
+		for waiting := true; waiting; {
+			select {
+			case <-ctx.Done():
+				return
+			case <-m.published:
+				stale.Reset(staleAfter)
+				waiting = false
+			case <-stale.C:
+				status = m.stale.Status
+				log.LogAttrs(ctx, status.level(), "status changed", s.statusAttrs(status, m.stale.Output)...)
+			}
 		}
 	}
 }
@@ -71,10 +80,11 @@ func (s Status) level() slog.Level {
 	return slog.LevelInfo
 }
 
-func (s *State) statusAttrs() []slog.Attr {
-	attrs := []slog.Attr{slog.String("status", string(s.Status))}
-	if s.Output != "" {
-		attrs = append(attrs, slog.String("output", s.Output))
+// statusAttrs are a status with its reason, and the vitals of the last sample.
+func (s *State) statusAttrs(status Status, output string) []slog.Attr {
+	attrs := []slog.Attr{slog.String("status", string(status))}
+	if output != "" {
+		attrs = append(attrs, slog.String("output", output))
 	}
 	return append(attrs, s.vitals()...)
 }

@@ -22,8 +22,14 @@ type Options struct {
 	FailPercent float64
 }
 
+// staleAfter is the age from which a sample says nothing any more: the sampler is stuck.
+const staleAfter = 10 * time.Second
+
+const staleOutput = "memory was last measured more than 10 s ago, so nothing is known of it now: restart the service if this stays"
+
 // State is what one sample led to. It does not change.
 type State struct {
+	at          time.Time
 	Status      Status
 	Output      string // the reason when Status is not Pass
 	Sample      memory.Sample
@@ -41,7 +47,8 @@ type Monitor struct {
 	encoder     encoder
 	ready       Document // the readiness document of Pass
 	releaser    memory.Releaser
-	release     bool // before the next sample
+	release     bool  // before the next sample
+	stale       State // stands in for a state that is too old, since a stuck sampler cannot say so
 	state       atomic.Pointer[State]
 	published   chan struct{}
 }
@@ -51,16 +58,28 @@ func NewMonitor(reader *memory.Reader, connections func() Connections, options O
 	m := &Monitor{
 		reader:      reader,
 		connections: connections,
-		reporter:    reporter{options: options, started: time.Now()},
+		reporter:    newReporter(options),
 		ready:       NewDocument(Pass, ""),
-		published:   make(chan struct{}, 1),
+		stale: State{
+			Status: Fail,
+			Output: staleOutput,
+			Report: NewDocument(Fail, staleOutput),
+			Ready:  NewDocument(Fail, staleOutput),
+		},
+		published: make(chan struct{}, 1),
 	}
 	m.sample()
 	return m
 }
 
-// State is the newest published state.
-func (m *Monitor) State() *State { return m.state.Load() }
+// State is the newest published state, or the failure to publish one.
+func (m *Monitor) State() *State {
+	s := m.state.Load()
+	if time.Since(s.at) > staleAfter {
+		return &m.stale
+	}
+	return s
+}
 
 // Run samples until ctx is done.
 func (m *Monitor) Run(ctx context.Context) {
@@ -78,7 +97,7 @@ func (m *Monitor) Run(ctx context.Context) {
 
 func (m *Monitor) sample() {
 	now := time.Now()
-	s := &State{Ready: m.ready, Connections: m.connections(), Released: m.release}
+	s := &State{at: now, Ready: m.ready, Connections: m.connections(), Released: m.release}
 	if m.release {
 		m.releaser.Release(now)
 	}

@@ -74,32 +74,63 @@ type Connections struct {
 
 // Checks are named and shaped as draft-inadarei-api-health-check-06 has it.
 type Checks struct {
-	Memory []Check `json:"memory:utilization,omitempty"`
+	Memory     []Check `json:"memory:utilization,omitempty"`
+	GoMemLimit []Check `json:"gomemlimit:utilization,omitempty"`
 }
 
-// Check is one judged value.
+// Check is one judged value. It is absent from a status that outlives its value.
 type Check struct {
-	ComponentType string  `json:"componentType"`
-	ObservedValue float64 `json:"observedValue"`
-	ObservedUnit  string  `json:"observedUnit"`
-	Status        Status  `json:"status"`
-	Time          string  `json:"time"`
+	ComponentType string   `json:"componentType"`
+	ObservedValue *float64 `json:"observedValue,omitempty"`
+	ObservedUnit  string   `json:"observedUnit"`
+	Status        Status   `json:"status"`
+	Time          string   `json:"time"`
 }
 
-// reporter turns samples into reports, in memory that it keeps.
+// reporter judges samples and turns them into reports, in memory that it keeps.
 type reporter struct {
 	options   Options
 	started   time.Time
 	container Container
 	used      float64
-	check     [1]Check
+	memory    judged
+	goMemory  judged
+}
+
+func newReporter(options Options) reporter {
+	return reporter{
+		options:  options,
+		started:  time.Now(),
+		memory:   judged{check: newMemoryCheck(options.WarnPercent, options.FailPercent)},
+		goMemory: judged{check: newGoCheck()},
+	}
+}
+
+// judged is a check and its place in the report.
+type judged struct {
+	check
+	value float64
+	rows  [1]Check
+}
+
+// report is valid until the next call, and nil when there is nothing to say.
+func (j *judged) report(at string) []Check {
+	status := j.status()
+	if !j.known && status == Pass {
+		return nil
+	}
+	j.rows[0] = Check{ComponentType: "system", ObservedUnit: "percent", Status: status, Time: at}
+	if j.known {
+		j.value = oneDecimal(j.last)
+		j.rows[0].ObservedValue = &j.value
+	}
+	return j.rows[:]
 }
 
 // report is valid until the next call.
 func (r *reporter) report(s *memory.Sample, conns Connections, now time.Time) Report {
 	at := now.UTC().Format(time.RFC3339)
 	rep := Report{
-		Status:        Pass,
 		Version:       "1",
 		ReleaseID:     r.options.Release,
 		ServiceID:     r.options.Service,
@@ -143,17 +174,17 @@ func (r *reporter) report(s *memory.Sample, conns Connections, now time.Time) Re
 		}
 		rep.Memory.Container = &r.container
 	}
-	if v, ok := utilization(s); ok {
-		rep.Status, rep.Output = r.options.judge(v)
-		r.check[0] = Check{
-			ComponentType: "system",
-			ObservedValue: oneDecimal(v),
-			ObservedUnit:  "percent",
-			Status:        rep.Status,
-			Time:          at,
-		}
-		rep.Checks.Memory = r.check[:]
+	used, ok := memoryUtilization(s)
+	r.memory.observe(now, used, ok)
+	rep.Checks.Memory = r.memory.report(at)
+	used, ok = goUtilization(s)
+	r.goMemory.observe(now, used, ok)
+	rep.Checks.GoMemLimit = r.goMemory.report(at)
+	worst := &r.memory
+	if r.goMemory.status().worse(worst.status()) {
+		worst = &r.goMemory
 	}
+	rep.Status, rep.Output = worst.status(), worst.output()
 	return rep
 }
 

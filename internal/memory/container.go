@@ -12,6 +12,10 @@ import (
 // Container is what the kernel charges to the container that this process runs in
 // (its cgroup), in bytes. Every value is optional: sandboxes such as gVisor and
 // Kata may lack any of the files.
+//
+// The kernel's count of OOM kills (oom_kill in memory.events) is left out on purpose: the
+// cgroup dies with the container, so after a kill it starts again at 0, and Kubernetes has
+// the whole cgroup killed as one. What must be known is logged before.
 type Container struct {
 	Source     string // "cgroup2", "cgroup1", or empty when nothing is known
 	Usage      Value  // all memory charged, page cache included

@@ -33,7 +33,8 @@ type Sample struct {
 	Heap     int64 // runtime.MemStats.HeapAlloc
 	HeapSys  int64 // runtime.MemStats.HeapSys
 	HeapLive Value // /gc/heap/live:bytes, what the last collection kept; missing before the first
-	Go       int64 // MemStats.Sys - MemStats.HeapReleased, which is what GOMEMLIMIT governs
+	Sys      int64 // runtime.MemStats.Sys, all that Go has from the kernel
+	Go       int64 // Sys - MemStats.HeapReleased, which is what GOMEMLIMIT governs
 
 	GoLimit       Value  // the limit in force, read back from the runtime
 	GoLimitSource string // "GOMEMLIMIT", "container", "off" or "none"

@@ -88,6 +88,7 @@ func (r *runtimeReader) read(s *Sample) {
 
 	s.Heap = int64(r.stats.HeapAlloc)
 	s.HeapSys = int64(r.stats.HeapSys)
+	s.Sys = int64(r.stats.Sys)
 	s.Go = int64(r.stats.Sys - r.stats.HeapReleased)
 	if n := r.uint(metricLimit); n < none {
 		s.GoLimit = Value{int64(n), true}

@@ -2,10 +2,12 @@ package server
 
 import (
 	"context"
+	"crypto/subtle"
 	"log/slog"
 	"net"
 	"net/http"
 	"runtime"
+	"strings"
 
 	"github.com/halobuzz/healthd/internal/health"
 )
@@ -24,13 +26,15 @@ func (s *Server) routes() http.Handler {
 	})
 	mux.HandleFunc("GET "+ReadyPath, func(w http.ResponseWriter, r *http.Request) {
 		if s.draining.Load() {
-			s.write(w, r, &s.notReady)
+			s.writeDetails(w, r, health.Fail, &s.notReady)
 			return
 		}
-		s.write(w, r, &s.monitor.State().Ready)
+		state := s.monitor.State()
+		s.writeDetails(w, r, state.Status, &state.Ready)
 	})
 	mux.HandleFunc("GET "+MonitoringPath, func(w http.ResponseWriter, r *http.Request) {
-		s.write(w, r, &s.monitor.State().Report)
+		state := s.monitor.State()
+		s.writeDetails(w, r, state.Status, &state.Report)
 	})
 	return s.closing(mux)
 }
@@ -65,6 +69,24 @@ func withConnection(ctx context.Context, conn net.Conn) context.Context {
 func connection(r *http.Request) net.Conn {
 	conn, _ := r.Context().Value(connectionKey{}).(net.Conn)
 	return conn
+}
+
+// writeDetails sends a document that says more than its status, or the status alone.
+func (s *Server) writeDetails(w http.ResponseWriter, r *http.Request, status health.Status, d *health.Document) {
+	if !s.maySee(r) {
+		d = s.bare[status]
+	}
+	s.write(w, r, d)
+}
+
+// maySee says whether a request may see details: it has the token, if one is set. How long
+// a wrong one takes tells at most the length of the right one.
+func (s *Server) maySee(r *http.Request) bool {
+	if s.options.Token == "" {
+		return true
+	}
+	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	return strings.EqualFold(scheme, "Bearer") && subtle.ConstantTimeCompare([]byte(token), []byte(s.options.Token)) == 1
 }
 
 // write sends a document. Assigning kept slices, where Header.Set would make new ones,

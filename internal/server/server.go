@@ -21,6 +21,7 @@ type Options struct {
 	Log             *slog.Logger
 	DrainDelay      time.Duration // not ready but still serving, after SIGTERM
 	ShutdownTimeout time.Duration // for requests in flight, after that
+	Token           string        // that details need; empty shows them to anyone
 }
 
 // Server serves one Monitor.
@@ -32,7 +33,8 @@ type Server struct {
 	draining    atomic.Bool
 
 	live        health.Document
-	notReady    health.Document // readiness while draining
+	bare        map[health.Status]*health.Document // for who may not see details
+	notReady    health.Document                    // readiness while draining
 	contentType []string
 	cache       []string
 	sniff       []string
@@ -45,10 +47,15 @@ func New(monitor *health.Monitor, connections *Connections, options Options) *Se
 		connections: connections,
 		options:     options,
 		live:        health.NewDocument(health.Pass, ""),
+		bare:        make(map[health.Status]*health.Document),
 		notReady:    health.NewDocument(health.Fail, "the service is shutting down"),
 		contentType: []string{health.ContentType},
 		cache:       []string{"no-store"},
 		sniff:       []string{"nosniff"},
+	}
+	for _, status := range []health.Status{health.Pass, health.Warn, health.Fail} {
+		d := health.NewDocument(status, "")
+		s.bare[status] = &d
 	}
 	s.http = http.Server{
 		Handler:     s.routes(),
