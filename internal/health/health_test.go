@@ -239,6 +239,53 @@ func TestLogEvictions(t *testing.T) {
 	})
 }
 
+// TestStuckSampler: a report that is over ten seconds old is a failure, told once, and
+// the next sample clears it.
+func TestStuckSampler(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		m := newSystem(100).monitor()
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			m.Log(ctx, slog.New(slog.NewTextHandler(&log, nil)), time.Second, math.MaxInt64)
+		}()
+		time.Sleep(10 * time.Second)
+		if got := m.State(); got.Status != Pass {
+			t.Errorf("%s after 10 s, want pass", got.Status)
+		}
+		for range 50 {
+			time.Sleep(time.Second)
+			s := m.State()
+			if s.Status != Fail || s.Report.Code != 503 || s.Ready.Code != 503 || !bytes.HasPrefix(s.Report.Body, []byte(`{"status":"fail","output":"memory was last measured`)) {
+				t.Fatalf("a stuck sampler is %s %d %s", s.Status, s.Report.Code, s.Report.Body)
+			}
+		}
+		m.sample()
+		if got := m.State(); got.Status != Pass || got.Report.Code != 200 {
+			t.Errorf("%s %d after a sample, want pass and 200", got.Status, got.Report.Code)
+		}
+		synctest.Wait()
+		cancel()
+		<-done
+		var got []string
+		for line := range strings.Lines(log.String()) {
+			if strings.Contains(line, "status changed") {
+				_, status, _ := strings.Cut(line, "status=")
+				got = append(got, strings.Fields(line)[1]+" "+strings.Fields(status)[0])
+			}
+		}
+		if want := []string{"level=ERROR fail", "level=INFO pass"}; !slices.Equal(got, want) {
+			t.Errorf("logged %q, want %q:\n%s", got, want, &log)
+		}
+		if n := strings.Count(log.String(), "msg=vitals"); n != 1 {
+			t.Errorf("%d lines of vitals from a stuck sampler, want the first alone", n)
+		}
+	})
+}
+
 // TestRoundIsCheap bounds what a sample costs, so that RSS after an hour is RSS after
 // a minute.
 func TestRoundIsCheap(t *testing.T) {
