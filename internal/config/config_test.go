@@ -118,6 +118,8 @@ func TestLoadValues(t *testing.T) {
 		{"DRAIN_DELAY", "0", func(c *Config) { c.DrainDelay = 0 }},
 		{"DRAIN_DELAY", "1m30s", func(c *Config) { c.DrainDelay = 90 * time.Second }},
 		{"SHUTDOWN_TIMEOUT", "250ms", func(c *Config) { c.ShutdownTimeout = 250 * time.Millisecond }},
+		{"MONITORING_TOKEN", "hunter2", func(c *Config) { c.MonitoringToken = "hunter2" }},
+		{"MONITORING_TOKEN", "a+/=_-~.!", func(c *Config) { c.MonitoringToken = "a+/=_-~.!" }},
 		{"LOG_FORMAT", "text", func(c *Config) { c.LogJSON = false }},
 		{"LOG_FORMAT", "json", func(c *Config) { c.LogJSON = true }},
 		{"LOG_LEVEL", "debug", func(c *Config) { c.LogLevel = slog.LevelDebug }},

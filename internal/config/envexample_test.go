@@ -40,7 +40,7 @@ func TestEnvExample(t *testing.T) {
 	}
 	for _, key := range keys {
 		// An empty value would pass the comparison below for any key.
-		if empty, wantEmpty := values[key] == "", key == "HOST" || key == "GOMEMLIMIT"; empty != wantEmpty {
+		if empty, wantEmpty := values[key] == "", key == "HOST" || key == "GOMEMLIMIT" || key == "MONITORING_TOKEN"; empty != wantEmpty {
 			t.Errorf(".env.example has %s=%q, want its default", key, values[key])
 		}
 	}

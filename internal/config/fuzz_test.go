@@ -105,7 +105,11 @@ func FuzzLoadValue(f *testing.F) {
 		got := err.Error()
 		order := strings.HasPrefix(got, `MEMORY_WARN_PERCENT: "`) && strings.Contains(got, `" is not less than MEMORY_FAIL_PERCENT (`) &&
 			(key == "MEMORY_WARN_PERCENT" || key == "MEMORY_FAIL_PERCENT")
-		if want := fmt.Sprintf("%s: %q is not ", key, value); !strings.HasPrefix(got, want) && !order {
+		want := fmt.Sprintf("%s: %q is not ", key, value)
+		if key == "MONITORING_TOKEN" {
+			want = key + ": its value (not shown) is not "
+		}
+		if !strings.HasPrefix(got, want) && !order {
 			t.Errorf("Load(%s=%q) = %q, want it to begin %q", key, value, got, want)
 		}
 		if strings.ContainsFunc(got, unicode.IsControl) {

@@ -152,8 +152,8 @@ func TestLoadInvalid(t *testing.T) {
 			wantLines(t, err, want)
 		})
 	}
-	// Any text is a name: these two keys have no bad input.
-	tested["SERVICE_NAME"], tested["ENVIRONMENT"] = true, true
+	// Any text is a name: two keys have no bad input. The token has a test of its own.
+	tested["SERVICE_NAME"], tested["ENVIRONMENT"], tested["MONITORING_TOKEN"] = true, true, true
 	if got, want := slices.Sorted(maps.Keys(tested)), slices.Sorted(slices.Values(askedKeys(t))); !slices.Equal(got, want) {
 		t.Errorf("keys with a row = %q, want all that Load reads, %q", got, want)
 	}
@@ -164,6 +164,21 @@ func TestLoadInvalidText(t *testing.T) {
 	_, err := Load(env(map[string]string{"PORT": "abc"}), noDotenv(t))
 	if want := `PORT: "abc" is not a port (1-65535)`; err == nil || err.Error() != want {
 		t.Errorf("Load(PORT=abc) = %v, want %s", err, want)
+	}
+}
+
+// TestLoadInvalidToken: a secret is told without its value.
+func TestLoadInvalidToken(t *testing.T) {
+	t.Parallel()
+	for _, token := range []string{"hunter2 ", " hunter2", "hun ter2", "hunter2\n", "hunter2\r", "hunter2\x00", "hunter2\x7f", "hünter2", "hunter2\xff", strings.Repeat("hunter2", 600)} {
+		_, err := Load(env(map[string]string{"MONITORING_TOKEN": token}), noDotenv(t))
+		if want := "MONITORING_TOKEN: its value (not shown) is not up to 4096 visible ASCII characters"; err == nil || err.Error() != want {
+			t.Errorf("Load(MONITORING_TOKEN=%q) = %v, want %s", token, err, want)
+		}
+	}
+	_, err := Load(env(nil), writeDotenv(t, "MONITORING_TOKEN='hunter2 '\n"))
+	if err == nil || strings.Contains(err.Error(), "hunter2") {
+		t.Errorf("Load(.env) = %v, want an error without the value", err)
 	}
 }
 

@@ -30,7 +30,7 @@ func TestLog(t *testing.T) {
 	}
 	for _, want := range []string{
 		"service=api", "url=http://0.0.0.0:" + strconv.Itoa(s.port), "environment=production", "heapMB=", "rssMB=",
-		"goLimitBytes=104857600", "goLimitSource=GOMEMLIMIT", "/healthz", "/api/v1/monitoring/health", "version=",
+		"goLimitBytes=104857600", "goLimitSource=GOMEMLIMIT", "details=open", "/healthz", "/api/v1/monitoring/health", "version=",
 	} {
 		if !strings.Contains(started[0], want) {
 			t.Errorf("the start-up line lacks %s: %s", want, started[0])
@@ -51,6 +51,49 @@ func TestLogDebug(t *testing.T) {
 	s := start(t, "LOG_LEVEL=debug")
 	get(t, s.url("/readyz"))
 	eventually(t, 5*time.Second, "logs the request", func() bool { return strings.Contains(s.log.String(), "path=/readyz code=200") })
+}
+
+// TestToken: who may see what on the real binary, and no line at any level has the token.
+func TestToken(t *testing.T) {
+	t.Parallel()
+	const token = "hunter2-hunter2"
+	s := start(t, "MONITORING_TOKEN="+token, "LOG_LEVEL=debug", "MEMORY_LOG_INTERVAL=1s")
+	for _, authorization := range []string{"", "Bearer " + token, "Basic " + token, "Bearer " + token + "x", "Bearer " + strings.Repeat(token, 800)} {
+		req, err := http.NewRequest("GET", s.url("/api/v1/monitoring/health"), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", authorization)
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, _ := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		want := `{"status":"pass"}` + "\n"
+		switch {
+		case len(authorization) > 12<<10: // than net/http reads
+			if resp.StatusCode != http.StatusRequestHeaderFieldsTooLarge {
+				t.Errorf("a header of %d bytes gets %d", len(authorization), resp.StatusCode)
+			}
+		case authorization == "Bearer "+token:
+			if !strings.HasPrefix(string(body), `{"status":"pass","version":`) {
+				t.Errorf("with the token: %s", body)
+			}
+		case resp.StatusCode != 200 || string(body) != want:
+			t.Errorf("Authorization %q: %d %s, want 200 %s", authorization, resp.StatusCode, body, want)
+		}
+	}
+	eventually(t, 5*time.Second, "logs vitals", func() bool { return len(s.log.lines("vitals")) >= 1 })
+	s.signal(syscall.SIGINT)
+	s.ended(5 * time.Second)
+	log := s.log.String()
+	if strings.Contains(log, "hunter2") {
+		t.Errorf("the log holds the token:\n%s", log)
+	}
+	if started := s.log.lines("started"); len(started) != 1 || !strings.Contains(started[0], "details=token") {
+		t.Errorf("the start-up lines %q do not say that details need the token", started)
+	}
 }
 
 func TestLogOff(t *testing.T) {

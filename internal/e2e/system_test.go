@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -17,11 +18,50 @@ import (
 // TestSystemWithoutProc runs the service as nobody in a root directory that holds
 // nothing else: no /proc, no /sys, no /etc. It needs root.
 func TestSystemWithoutProc(t *testing.T) {
+	s, _ := startAlone(t)
+	m := s.report().Memory
+	if m.RSSSource != "runtime" || m.RSSBytes != m.GoBytes || m.Container != nil {
+		t.Errorf("memory %+v, want the runtime's estimate and no container", m)
+	}
+}
+
+// TestSystemStuckSampler puts a pipe where the kernel's file should be: to open it blocks
+// until someone writes.
+func TestSystemStuckSampler(t *testing.T) {
+	s, root := startAlone(t)
+	proc := filepath.Join(root, "proc", "self")
+	if err := os.MkdirAll(proc, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Mkfifo(filepath.Join(proc, "statm"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	// The file is looked for every ten seconds, and a sample is stale ten seconds later.
+	eventually(t, 25*time.Second, "fails", func() bool {
+		resp, body := get(t, s.url("/api/v1/monitoring/health"))
+		return resp.StatusCode == 503 && strings.HasPrefix(body, `{"status":"fail","output":"memory was last measured`)
+	})
+	if resp, _ := get(t, s.url("/readyz")); resp.StatusCode != 503 {
+		t.Errorf("/readyz %d, want 503", resp.StatusCode)
+	}
+	if resp, body := get(t, s.url("/healthz")); resp.StatusCode != 200 {
+		t.Errorf("/healthz %d %s, want 200", resp.StatusCode, body)
+	}
+	eventually(t, 5*time.Second, "logs the failure", func() bool { return len(s.log.lines("status changed")) == 1 })
+	s.signal(syscall.SIGINT)
+	if code := s.ended(10 * time.Second); code != 0 {
+		t.Errorf("exit %d, want 0", code)
+	}
+}
+
+// startAlone runs the service as nobody in a root directory that holds nothing else.
+func startAlone(t *testing.T) (s *service, root string) {
+	t.Helper()
 	path, err := binary()
 	if err != nil {
 		t.Fatal(err)
 	}
-	root := t.TempDir()
+	root = t.TempDir()
 	copyFile(t, path, filepath.Join(root, "healthd"))
 	for dir := root; dir != os.TempDir(); dir = filepath.Dir(dir) {
 		if err := os.Chmod(dir, 0o755); err != nil {
@@ -33,10 +73,7 @@ func TestSystemWithoutProc(t *testing.T) {
 	cmd.Env = []string{"PORT=" + strconv.Itoa(port)}
 	cmd.Dir = "/"
 	cmd.SysProcAttr = &syscall.SysProcAttr{Chroot: root, Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
-	m := launch(t, port, cmd).report().Memory
-	if m.RSSSource != "runtime" || m.RSSBytes != m.GoBytes || m.Container != nil {
-		t.Errorf("memory %+v, want the runtime's estimate and no container", m)
-	}
+	return launch(t, port, cmd), root
 }
 
 func copyFile(t *testing.T, from, to string) {

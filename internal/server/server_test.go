@@ -3,6 +3,7 @@ package server
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"log/slog"
@@ -12,11 +13,13 @@ import (
 	"net/http/httptest"
 	"os"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"testing/fstest"
+	"testing/synctest"
 	"time"
 
 	"github.com/halobuzz/healthd/internal/health"
@@ -46,6 +49,85 @@ func newServer(t testing.TB, root fstest.MapFS, options Options) *Server {
 	return New(monitor, connections, options)
 }
 
+// serve answers one request after the verdict on root has held.
+func serve(t *testing.T, root fstest.MapFS, token string, draining bool, r *http.Request) *httptest.ResponseRecorder {
+	w := httptest.NewRecorder()
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(t, root, Options{Token: token})
+		s.draining.Store(draining)
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		go s.monitor.Run(ctx)
+		time.Sleep(5 * time.Second)
+		synctest.Wait()
+		s.http.Handler.ServeHTTP(w, r)
+	})
+	return w
+}
+
+// TestToken: without it the same code and the status alone, and the same answer to
+// whoever has nothing, something else or nearly the right thing.
+func TestToken(t *testing.T) {
+	t.Parallel()
+	const token = "correct-horse-battery-staple-0123456789"
+	bare := func(status string) string { return `{"status":"` + status + `"}` + "\n" }
+	for _, doc := range []struct {
+		name, path, usage string
+		draining          bool
+		code              int
+		status, full      string // full: how the body starts for who may see it
+	}{
+		{"live", LivePath, "1", false, 200, "pass", bare("pass")},
+		{"ready", ReadyPath, "1", false, 200, "pass", bare("pass")},
+		{"nearly full", ReadyPath, "57000000", false, 200, "warn", `{"status":"warn","output":`},
+		{"full", ReadyPath, "67108864", false, 503, "fail", `{"status":"fail","output":`},
+		{"draining", ReadyPath, "1", true, 503, "fail", `{"status":"fail","output":`},
+		{"monitoring", MonitoringPath, "1", false, 200, "pass", `{"status":"pass","version":`},
+		{"monitoring nearly full", MonitoringPath, "57000000", false, 200, "warn", `{"status":"warn","output":`},
+		{"monitoring full", MonitoringPath, "67108864", false, 503, "fail", `{"status":"fail","output":`},
+	} {
+		for _, caller := range []struct {
+			name, authorization string
+			sees                bool
+		}{
+			{"no header", "", false},
+			{"token", "Bearer " + token, true},
+			{"scheme in lower case", "bearer " + token, true},
+			{"wrong scheme", "Basic " + token, false},
+			{"no scheme", token, false},
+			{"scheme alone", "Bearer", false},
+			{"wrong token", "Bearer " + strings.Repeat("x", len(token)), false},
+			{"a prefix", "Bearer " + token[:len(token)-1], false},
+			{"longer", "Bearer " + token + "0", false},
+			{"empty token", "Bearer ", false},
+			{"two spaces", "Bearer  " + token, false},
+			{"very long", "Bearer " + strings.Repeat(token, 200), false},
+		} {
+			for _, method := range []string{"GET", "HEAD"} {
+				t.Run(doc.name+"/"+caller.name+"/"+method, func(t *testing.T) {
+					t.Parallel()
+					r := httptest.NewRequest(method, doc.path, nil)
+					if caller.authorization != "" {
+						r.Header.Set("Authorization", caller.authorization)
+					}
+					w := serve(t, container64(doc.usage), token, doc.draining, r)
+					body := w.Body.String()
+					right := body == bare(doc.status)
+					if caller.sees {
+						right = strings.HasPrefix(body, doc.full)
+					}
+					if w.Code != doc.code || !right {
+						t.Errorf("%d %s, want %d", w.Code, body, doc.code)
+					}
+					if got := w.Header().Get("Content-Length"); got != strconv.Itoa(len(body)) {
+						t.Errorf("Content-Length %s of %d bytes", got, len(body))
+					}
+				})
+			}
+		}
+	}
+}
+
 func TestRoutes(t *testing.T) {
 	t.Parallel()
 	const full = `{"status":"fail","output":`
@@ -69,10 +151,7 @@ func TestRoutes(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			s := newServer(t, container64(tt.usage), Options{})
-			s.draining.Store(tt.draining)
-			w := httptest.NewRecorder()
-			s.http.Handler.ServeHTTP(w, httptest.NewRequest("GET", tt.path, nil))
+			w := serve(t, container64(tt.usage), "", tt.draining, httptest.NewRequest("GET", tt.path, nil))
 			if w.Code != tt.code || !strings.HasPrefix(w.Body.String(), tt.body) {
 				t.Errorf("GET %s = %d %s, want %d %s…", tt.path, w.Code, w.Body, tt.code, tt.body)
 			}
@@ -94,10 +173,18 @@ func (w *bareWriter) WriteHeader(int)             {}
 func (w *bareWriter) Write(b []byte) (int, error) { w.bytes += len(b); return len(b), nil }
 
 func TestHandlersDoNotAllocate(t *testing.T) {
-	s := newServer(t, container64("1"), Options{})
+	token := strings.Repeat("x", 100)
+	for _, options := range []Options{{}, {Token: token}} {
+		handlersDoNotAllocate(t, newServer(t, container64("1"), options), "Bearer "+token)
+	}
+}
+
+func handlersDoNotAllocate(t *testing.T, s *Server, authorization string) {
+	t.Helper()
 	for _, path := range []string{LivePath, ReadyPath, MonitoringPath} {
 		w := &bareWriter{header: http.Header{}}
 		r := httptest.NewRequest("GET", path, nil)
+		r.Header.Set("Authorization", authorization)
 		if n := testing.AllocsPerRun(100, func() { s.http.Handler.ServeHTTP(w, r) }); n > 0 {
 			t.Errorf("GET %s allocates %v times, want 0", path, n)
 		}
