@@ -41,35 +41,57 @@ var uses = map[string]func(*flood, net.Conn){
 	"slowBody": slowBody, "pipeline": pipeline, "poll": poll,
 }
 
-// TestMain is also a flood's process: it has its own, so as not to slow the prober down,
-// whose lateness would be taken for the server's.
+// roles are what the test's binary is in a process of its own, by the variable that holds
+// the role's JSON.
+var roles = map[string]func(spec []byte) error{"FLOOD": playFlood, "HOG": playHog, "LEAK": playLeak}
+
 func TestMain(m *testing.M) {
-	spec := os.Getenv("FLOOD")
-	if spec == "" {
-		os.Exit(m.Run())
+	for name, play := range roles {
+		if spec := os.Getenv(name); spec != "" {
+			if err := play([]byte(spec)); err != nil {
+				log.Fatal(err)
+			}
+			return
+		}
 	}
-	var f flood
-	if err := json.Unmarshal([]byte(spec), &f.floodSpec); err != nil {
-		log.Fatal(err)
-	}
-	if err := json.NewEncoder(os.Stdout).Encode(f.run()); err != nil {
-		log.Fatal(err)
-	}
+	os.Exit(m.Run())
 }
 
-// startFlood starts a flood; the function it returns waits for its end.
-func startFlood(t *testing.T, spec floodSpec) (wait func() floodResult) {
+// role is the variable that makes this binary play a role.
+func role(t *testing.T, name string, spec any) string {
 	t.Helper()
 	b, err := json.Marshal(spec)
 	if err != nil {
 		t.Fatal(err)
 	}
-	self, err := os.Executable()
+	return name + "=" + string(b)
+}
+
+// self is this binary.
+func self(t *testing.T) string {
+	t.Helper()
+	path, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(self)
-	cmd.Env = []string{"FLOOD=" + string(b)}
+	return path
+}
+
+// playFlood has a process of its own so as not to slow the prober down, whose lateness
+// would be taken for the server's.
+func playFlood(spec []byte) error {
+	var f flood
+	if err := json.Unmarshal(spec, &f.floodSpec); err != nil {
+		return err
+	}
+	return json.NewEncoder(os.Stdout).Encode(f.run())
+}
+
+// startFlood starts a flood; the function it returns waits for its end.
+func startFlood(t *testing.T, spec floodSpec) (wait func() floodResult) {
+	t.Helper()
+	cmd := exec.Command(self(t))
+	cmd.Env = []string{role(t, "FLOOD", spec)}
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	if err := cmd.Start(); err != nil {

@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"net"
@@ -17,16 +18,16 @@ import (
 	"time"
 )
 
-// docker runs the engine's client, DOCKER where it is not simply docker.
-func docker(args ...string) (string, error) {
-	client := "docker"
-	if path := os.Getenv("DOCKER"); path != "" {
-		client = path
-	}
-	cmd := exec.Command(client, args...)
+// dockerCommand is the engine's client, DOCKER where it is not simply docker.
+func dockerCommand(args ...string) *exec.Cmd {
+	cmd := exec.Command(cmp.Or(os.Getenv("DOCKER"), "docker"), args...)
 	cmd.Dir = "../.."
 	cmd.Env = append(os.Environ(), "DOCKER_BUILDKIT=1")
-	out, err := cmd.CombinedOutput()
+	return cmd
+}
+
+func docker(args ...string) (string, error) {
+	out, err := dockerCommand(args...).CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("docker %s: %w\n%s", strings.Join(args, " "), err, out)
 	}
