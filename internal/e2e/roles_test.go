@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -81,8 +82,11 @@ func (h *hog) grow(pieces int) error {
 	return nil
 }
 
-// leakSpec says what a service that links our packages allocates, in bytes a second.
-type leakSpec struct{ Live, Garbage int }
+// leakSpec says what a service that links our packages allocates.
+type leakSpec struct {
+	Live, Garbage int // bytes a second
+	Object        int // bytes of each live object: the smaller, the more work for the collector
+}
 
 // leakSecond is a line of its output: the collector's share of the CPU over one second.
 type leakSecond struct {
@@ -118,10 +122,9 @@ func playLeak(spec []byte) error {
 	return server.New(monitor, connections, server.Options{Log: log}).Run(ln, make(chan os.Signal))
 }
 
-// node makes a live heap that the collector has to walk.
 type node struct {
 	next *node
-	_    [7]uint64
+	data []byte
 }
 
 // allocate makes both kinds at their rates, a hundredth of a second at a time.
@@ -130,10 +133,10 @@ func (s leakSpec) allocate() {
 	tick := time.NewTicker(time.Second / parts)
 	var live *node
 	var sink []byte
-	var garbage int
+	var leaked, garbage int
 	for range tick.C {
-		for range s.Live / parts / 64 {
-			live = &node{next: live}
+		for leaked += s.Live / parts; leaked >= s.Object; leaked -= s.Object {
+			live = &node{live, bytes.Repeat([]byte{1}, s.Object)} // written, so that it is resident
 		}
 		for garbage += s.Garbage / parts; garbage >= piece; garbage -= piece {
 			sink = make([]byte, piece)

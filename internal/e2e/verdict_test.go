@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -218,66 +219,63 @@ func timeline(seen []observation, shares []leakSecond) string {
 	return b.String()
 }
 
-// spiral leaks until the collector takes over and the verdict has said so, for at most two minutes.
-func spiral(t *testing.T, cpus float64) (seen []observation, shares []leakSecond, collapse time.Time) {
+// spiral leaks 3 MB/s beside 20 MB/s of garbage into 64 MiB, until the collector has taken
+// over and the verdict had time to say so, or for 45 s.
+func spiral(t *testing.T, cpus float64, object int, over func([]leakSecond) bool) (seen []observation, shares []leakSecond) {
 	t.Helper()
-	c := leak(t, cpus, "64MiB", leakSpec{Live: 3e6, Garbage: 20e6})
+	c := leak(t, cpus, "64MiB", leakSpec{Live: 3e6, Garbage: 20e6, Object: object})
 	stop := watch(t, c.url)
-	for deadline := time.Now().Add(2 * time.Minute); time.Now().Before(deadline); time.Sleep(time.Second) {
-		if i := collapsed(seconds(c)); i >= 0 && len(seconds(c)) > i+6 {
-			break
-		}
+	for deadline := time.Now().Add(45 * time.Second); time.Now().Before(deadline) && !over(seconds(c)); time.Sleep(time.Second) {
 	}
 	seen, shares = stop(), seconds(c)
-	t.Logf("%v CPU:\n%s", cpus, timeline(seen, shares))
-	if i := collapsed(shares); i >= 0 {
-		collapse = shares[i].At
-	}
-	return seen, shares, collapse
-}
-
-// collapsed is the first second in which the collector took over 40 % of the CPU.
-func collapsed(shares []leakSecond) int {
-	for i, s := range shares {
-		if s.GCPercent > 40 {
-			return i
-		}
-	}
-	return -1
-}
-
-func TestVerdictSpiral(t *testing.T) {
-	seen, _, collapse := spiral(t, 1)
-	if collapse.IsZero() {
-		t.Fatal("the collector never took over: the leak is not what it says")
-	}
-	is := func(want health.Status) time.Time {
-		return first(seen, func(r *health.Report) bool { _, status := goCheck(r); return status == want })
-	}
-	warn, fail := is(health.Warn), is(health.Fail)
-	t.Logf("warn %.1f s before the collapse, fail %.1f s after", collapse.Sub(warn).Seconds(), fail.Sub(collapse).Seconds())
-	if warn.IsZero() || collapse.Sub(warn) < 2*time.Second {
-		t.Errorf("warn at %v, want 2 s before the collapse at %v", warn, collapse)
-	}
-	if fail.IsZero() || fail.Sub(collapse) > 5*time.Second {
-		t.Errorf("fail at %v, want at most 5 s after the collapse at %v", fail, collapse)
-	}
+	t.Logf("%v CPU, live objects of %d bytes:\n%s", cpus, object, timeline(seen, shares))
 	for _, o := range seen {
 		if c := o.report.Memory.Container; c == nil || c.UsedPercent == nil || *c.UsedPercent >= 50 {
 			t.Errorf("container %+v at %v: the container must not be what fills", c, o.at)
 			break
 		}
 	}
+	return seen, shares
+}
+
+// collapse is the first second in which the collector took over 40 % of the CPU, -1 for none.
+func collapse(shares []leakSecond) int {
+	return slices.IndexFunc(shares, func(s leakSecond) bool { return s.GCPercent > 40 })
+}
+
+func TestVerdictSpiral(t *testing.T) {
+	for _, object := range []int{1024, 512, 256} {
+		seen, shares := spiral(t, 1, object, func(s []leakSecond) bool { i := collapse(s); return i >= 0 && len(s) > i+6 })
+		i := collapse(shares)
+		if i < 0 {
+			t.Error("the collector never took over: the leak is not what it says"); continue
+		}
+		at := shares[i].At
+		is := func(want health.Status) time.Time {
+			return first(seen, func(r *health.Report) bool { _, status := goCheck(r); return status == want })
+		}
+		warn, fail := is(health.Warn), is(health.Fail)
+		if warn.IsZero() || fail.IsZero() {
+			t.Fatalf("warn at %v, fail at %v, want both", warn, fail)
+		}
+		t.Logf("live objects of %d bytes: warn %.1f s before the collapse, fail %.1f s after", object, at.Sub(warn).Seconds(), fail.Sub(at).Seconds())
+		if at.Sub(warn) < 2*time.Second {
+			t.Errorf("warn %v before the collapse, want 2 s", at.Sub(warn))
+		}
+		if fail.Sub(at) > 5*time.Second {
+			t.Errorf("fail %v after the collapse, want at most 5 s", fail.Sub(at))
+		}
+	}
 }
 
 // TestVerdictSpiralSmallestPlan shows what a tenth of a CPU makes of it; /healthz must answer.
 func TestVerdictSpiralSmallestPlan(t *testing.T) {
-	spiral(t, 0.1)
+	spiral(t, 0.1, 4096, func([]leakSecond) bool { return false })
 }
 
 // TestVerdictBusy: a lot of garbage is no incident.
 func TestVerdictBusy(t *testing.T) {
-	c := leak(t, 2, "200MiB", leakSpec{Garbage: 2e9})
+	c := leak(t, 2, "200MiB", leakSpec{Garbage: 2e9, Object: 1})
 	stop := watch(t, c.url)
 	time.Sleep(60 * time.Second)
 	seen := stop()
