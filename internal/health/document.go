@@ -7,12 +7,13 @@ import (
 	"strconv"
 )
 
-// ContentType is the media type of every Document.
+// ContentType is the media type of a Document that has no other.
 const ContentType = "application/health+json"
 
 // Document is an answer, encoded. It does not change.
 type Document struct {
 	Code   int      // HTTP status: 200 for pass and warn, 503 for fail
+	Type   []string // media type, as a header's value; nil for ContentType
 	Body   []byte   // one line of JSON
 	Length []string // of Body, as a header's value
 }

@@ -20,6 +20,7 @@ type Options struct {
 	Release     string
 	WarnPercent float64 // of the container's limit
 	FailPercent float64
+	MaxFiles    uint64 // descriptors that the process may have open; math.MaxUint64 for unknown
 }
 
 // State is what one sample led to. It does not change.
@@ -28,6 +29,9 @@ type State struct {
 	Output      string // the reason when Status is not Pass
 	Sample      memory.Sample
 	Connections Connections
+	Time        time.Time
+	Goroutines  int
+	Checks      [len(checkNames)]Status
 	Released    bool     // memory was given back just before the sample
 	Report      Document // the monitoring document
 	Ready       Document // the readiness document
@@ -44,6 +48,9 @@ type Monitor struct {
 	release     bool // before the next sample
 	state       atomic.Pointer[State]
 	published   chan struct{}
+	metrics     cached[*State]
+	history     *history
+	historyDoc  cached[int64] // of as many points
 }
 
 // NewMonitor returns a Monitor that has taken its first sample.
@@ -54,6 +61,7 @@ func NewMonitor(reader *memory.Reader, connections func() Connections, options O
 		reporter:    reporter{options: options, started: time.Now()},
 		ready:       NewDocument(Pass, ""),
 		published:   make(chan struct{}, 1),
+		history:     newHistory(),
 	}
 	m.sample()
 	return m
@@ -86,10 +94,12 @@ func (m *Monitor) sample() {
 	m.release = m.releaser.Observe(now, s.Sample.Go, s.Connections.Open)
 	report := m.reporter.report(&s.Sample, s.Connections, now)
 	s.Status, s.Output = report.Status, report.Output
+	s.Time, s.Goroutines, s.Checks = now, report.Runtime.Goroutines, report.Checks.statuses()
 	s.Report = m.encoder.encode(s.Status, &report)
 	if s.Status != Pass {
 		s.Ready = NewDocument(s.Status, s.Output)
 	}
+	m.history.observe(now, &s.Sample, s.Status)
 	m.state.Store(s)
 	select {
 	case m.published <- struct{}{}:

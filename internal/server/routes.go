@@ -15,6 +15,8 @@ const (
 	LivePath       = "/healthz"
 	ReadyPath      = "/readyz"
 	MonitoringPath = "/api/v1/monitoring/health"
+	HistoryPath    = "/api/v1/monitoring/history"
+	MetricsPath    = "/metrics"
 )
 
 func (s *Server) routes() http.Handler {
@@ -31,6 +33,12 @@ func (s *Server) routes() http.Handler {
 	})
 	mux.HandleFunc("GET "+MonitoringPath, func(w http.ResponseWriter, r *http.Request) {
 		s.write(w, r, &s.monitor.State().Report)
+	})
+	mux.HandleFunc("GET "+HistoryPath, func(w http.ResponseWriter, r *http.Request) {
+		s.write(w, r, s.monitor.History())
+	})
+	mux.HandleFunc("GET "+MetricsPath, func(w http.ResponseWriter, r *http.Request) {
+		s.write(w, r, s.monitor.Metrics())
 	})
 	return s.closing(mux)
 }
@@ -72,6 +80,9 @@ func connection(r *http.Request) net.Conn {
 func (s *Server) write(w http.ResponseWriter, r *http.Request, d *health.Document) {
 	h := w.Header()
 	h["Content-Type"] = s.contentType
+	if d.Type != nil {
+		h["Content-Type"] = d.Type
+	}
 	h["Cache-Control"] = s.cache
 	h["X-Content-Type-Options"] = s.sniff
 	h["Content-Length"] = d.Length
