@@ -92,14 +92,14 @@ type series struct {
 }
 
 func newSeries(step, span time.Duration) series {
-	return series{ring: newRing[point](int(span / step)), step: int64(step / time.Second)}
+	return series{ring: newRing[point](int(span / step)), step: int64(step / time.Second), filled: newPoint(unknown)}
 }
 
 // observe adds a sample, and says whether that completed a point.
 func (s *series) observe(unix int64, sample *memory.Sample) (completed bool) {
 	at := unix / s.step * s.step
 	switch filled := s.filled[columnTime]; {
-	case filled == 0: // the first sample
+	case filled == unknown: // the first sample
 		s.filled = newPoint(at)
 	case at > filled:
 		s.push(s.filled)

@@ -57,7 +57,7 @@ func (m *Monitor) encodeMetrics(s *State) *Document {
 	maxFiles := memory.Value{N: int64(m.reporter.options.MaxFiles)}
 	maxFiles.OK = maxFiles.N > 0 // neither unset nor, as the kernel has it, all ones for unlimited
 
-	t := make(text, 0, 8<<10)
+	t := make(text, 0, 5<<10)
 	for _, row := range [...]struct {
 		name, kind, help string
 		value            memory.Value

@@ -95,7 +95,7 @@ func (w *bareWriter) Write(b []byte) (int, error) { w.bytes += len(b); return le
 
 func TestHandlersDoNotAllocate(t *testing.T) {
 	s := newServer(t, container64("1"), Options{})
-	for _, path := range []string{LivePath, ReadyPath, MonitoringPath} {
+	for _, path := range []string{LivePath, ReadyPath, MonitoringPath, HistoryPath, MetricsPath} {
 		w := &bareWriter{header: http.Header{}}
 		r := httptest.NewRequest("GET", path, nil)
 		if n := testing.AllocsPerRun(100, func() { s.http.Handler.ServeHTTP(w, r) }); n > 0 {
