@@ -122,6 +122,7 @@ func serve(getenv func(string) string, stdout, stderr io.Writer) int {
 		Release:     version,
 		WarnPercent: float64(cfg.WarnPercent),
 		FailPercent: float64(cfg.FailPercent),
+		MaxFiles:    openFiles,
 	})
 
 	ln, err := server.Listen(cfg.Listen.Network(), cfg.Listen.String())

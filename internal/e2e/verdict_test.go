@@ -248,7 +248,8 @@ func TestVerdictSpiral(t *testing.T) {
 		seen, shares := spiral(t, 1, object, func(s []leakSecond) bool { i := collapse(s); return i >= 0 && len(s) > i+6 })
 		i := collapse(shares)
 		if i < 0 {
-			t.Error("the collector never took over: the leak is not what it says"); continue
+			t.Error("the collector never took over: the leak is not what it says")
+			continue
 		}
 		at := shares[i].At
 		is := func(want health.Status) time.Time {

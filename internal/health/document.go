@@ -7,13 +7,14 @@ import (
 	"strconv"
 )
 
-// ContentType is the media type of every Document.
+// ContentType is the media type of a Document that has no other.
 const ContentType = "application/health+json"
 
 // Document is an answer, encoded. It does not change.
 type Document struct {
 	Code   int      // HTTP status: 200 for pass and warn, 503 for fail
-	Body   []byte   // one line of JSON
+	Type   []string // media type, as a header's value; nil for ContentType
+	Body   []byte   // one line of JSON, or Metrics
 	Length []string // of Body, as a header's value
 }
 
@@ -24,6 +25,11 @@ func NewDocument(status Status, output string) Document {
 		Status Status `json:"status"`
 		Output string `json:"output,omitempty"`
 	}{status, output})
+}
+
+// NewText makes a document of a body whose status is elsewhere, or nowhere.
+func NewText(code int, mediaType string, body []byte) Document {
+	return Document{Code: code, Type: []string{mediaType}, Body: body, Length: []string{strconv.Itoa(len(body))}}
 }
 
 // encoder makes documents in a buffer that it keeps.

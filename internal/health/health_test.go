@@ -37,7 +37,10 @@ func fullSample() *memory.Sample {
 
 var testOptions = Options{Service: "api", Environment: "staging", Release: "v0.1.0", WarnPercent: 80, FailPercent: 90}
 
-var now = time.Date(2026, 11, 23, 17, 30, 0, 999, time.UTC)
+var (
+	started = time.Date(2026, 11, 23, 16, 19, 29, 0, time.UTC)
+	now     = time.Date(2026, 11, 23, 17, 30, 0, 999, time.UTC)
+)
 
 // TestDocument is the contract: every name, its place and its form.
 func TestDocument(t *testing.T) {
@@ -70,7 +73,7 @@ func TestDocument(t *testing.T) {
 			t.Parallel()
 			var e encoder
 			r := newReporter(testOptions)
-			r.started = time.Date(2026, 11, 23, 16, 19, 29, 0, time.UTC)
+			r.started = started
 			report := r.report(tt.sample, Connections{Open: 1, Limit: 512, Evicted: 3}, now)
 			want := strings.Replace(tt.want, `"goroutines":G`, fmt.Sprintf(`"goroutines":%d`, report.Runtime.Goroutines), 1)
 			d := e.encode(report.Status, &report)

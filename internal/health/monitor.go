@@ -20,6 +20,7 @@ type Options struct {
 	Release     string
 	WarnPercent float64 // of the container's limit
 	FailPercent float64
+	MaxFiles    uint64 // descriptors that the process may have open; math.MaxUint64 for unknown
 }
 
 // staleAfter is the age from which a sample says nothing any more: the sampler is stuck.
@@ -29,11 +30,13 @@ const staleOutput = "memory was last measured more than 10 s ago, so nothing is 
 
 // State is what one sample led to. It does not change.
 type State struct {
-	at          time.Time
 	Status      Status
 	Output      string // the reason when Status is not Pass
 	Sample      memory.Sample
 	Connections Connections
+	Time        time.Time
+	Goroutines  int
+	Checks      [len(checkNames)]Status
 	Released    bool     // memory was given back just before the sample
 	Report      Document // the monitoring document
 	Ready       Document // the readiness document
@@ -51,6 +54,9 @@ type Monitor struct {
 	stale       State // stands in for a state that is too old, since a stuck sampler cannot say so
 	state       atomic.Pointer[State]
 	published   chan struct{}
+	metrics     cached[*State]
+	history     *history
+	historyDoc  cached[int64] // of as many points
 }
 
 // NewMonitor returns a Monitor that has taken its first sample.
@@ -67,6 +73,7 @@ func NewMonitor(reader *memory.Reader, connections func() Connections, options O
 			Ready:  NewDocument(Fail, staleOutput),
 		},
 		published: make(chan struct{}, 1),
+		history:   newHistory(),
 	}
 	m.sample()
 	return m
@@ -75,7 +82,7 @@ func NewMonitor(reader *memory.Reader, connections func() Connections, options O
 // State is the newest published state, or the failure to publish one.
 func (m *Monitor) State() *State {
 	s := m.state.Load()
-	if time.Since(s.at) > staleAfter {
+	if time.Since(s.Time) > staleAfter {
 		return &m.stale
 	}
 	return s
@@ -97,7 +104,7 @@ func (m *Monitor) Run(ctx context.Context) {
 
 func (m *Monitor) sample() {
 	now := time.Now()
-	s := &State{at: now, Ready: m.ready, Connections: m.connections(), Released: m.release}
+	s := &State{Ready: m.ready, Connections: m.connections(), Released: m.release}
 	if m.release {
 		m.releaser.Release(now)
 	}
@@ -105,10 +112,12 @@ func (m *Monitor) sample() {
 	m.release = m.releaser.Observe(now, s.Sample.Go, s.Connections.Open)
 	report := m.reporter.report(&s.Sample, s.Connections, now)
 	s.Status, s.Output = report.Status, report.Output
+	s.Time, s.Goroutines, s.Checks = now, report.Runtime.Goroutines, report.Checks.statuses()
 	s.Report = m.encoder.encode(s.Status, &report)
 	if s.Status != Pass {
 		s.Ready = NewDocument(s.Status, s.Output)
 	}
+	m.history.observe(now, &s.Sample, s.Status)
 	m.state.Store(s)
 	select {
 	case m.published <- struct{}{}:

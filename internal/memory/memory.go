@@ -11,6 +11,7 @@ package memory
 import (
 	"io/fs"
 	"math"
+	"time"
 )
 
 // Value is a measured number. The zero Value was not measured, which is not the
@@ -36,11 +37,17 @@ type Sample struct {
 	Sys      int64 // runtime.MemStats.Sys, all that Go has from the kernel
 	Go       int64 // Sys - MemStats.HeapReleased, which is what GOMEMLIMIT governs
 
+	HeapReleased int64 // runtime.MemStats.HeapReleased
+	AllocTotal   int64 // runtime.MemStats.TotalAlloc: what was ever allocated in the heap
+	NextGC       Value // runtime.MemStats.NextGC; missing where no size of the heap starts a collection
+
 	GoLimit       Value  // the limit in force, read back from the runtime
 	GoLimitSource string // "GOMEMLIMIT", "container", "off" or "none"
 
 	RSS       int64  // resident set size
 	RSSSource string // "kernel", or "runtime" where RSS is Go standing in for it
+
+	CPU time.Duration // user and system time that the process has used
 
 	Container Container
 	GC        GC
@@ -77,8 +84,14 @@ func (r *Reader) Read() Sample {
 	} else {
 		s.RSS, s.RSSSource = s.Go, "runtime"
 	}
+	s.CPU = r.process.cpu()
 	return s
 }
+
+// OpenFiles is how many descriptors the process has open, where the kernel tells it.
+// It is not part of a sample, because its cost grows with the answer. It may be called
+// at any time, by any goroutine.
+func (r *Reader) OpenFiles() Value { return openFiles(r.process.statm.root) }
 
 // none is the runtime's own "no limit".
 const none = math.MaxInt64

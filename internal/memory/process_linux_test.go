@@ -5,7 +5,10 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
+	"unsafe"
 )
 
 // TestRSSIsTheKernels compares with another file of the kernel's.
@@ -36,4 +39,42 @@ func vmRSS(t *testing.T) int64 {
 	}
 	t.Fatalf("/proc/self/status has no VmRSS: %q", status)
 	return 0
+}
+
+// TestOpenFilesIsTheKernels opens some more. It does not run beside other tests.
+func TestOpenFilesIsTheKernels(t *testing.T) {
+	root := os.DirFS("/")
+	before := openFiles(root)
+	for range 10 {
+		f, err := os.Open(os.DevNull)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+	}
+	if got := openFiles(root); !before.OK || got != known(before.N+10) {
+		t.Errorf("openFiles() with ten more = %v, want 10 over %v", got, before)
+	}
+}
+
+// TestCPUIsTheKernels compares with another clock of the kernel's.
+func TestCPUIsTheKernels(t *testing.T) {
+	processTime := func() time.Duration {
+		const clockProcessCPUTime = 2 // clock_gettime(2), CLOCK_PROCESS_CPUTIME_ID
+		var ts syscall.Timespec
+		if _, _, errno := syscall.Syscall(syscall.SYS_CLOCK_GETTIME, clockProcessCPUTime, uintptr(unsafe.Pointer(&ts)), 0); errno != 0 {
+			t.Fatal(errno)
+		}
+		return time.Duration(ts.Nano())
+	}
+	for start := processTime(); processTime()-start < 50*time.Millisecond; {
+	}
+	const slack = 10 * time.Millisecond // getrusage scales ticks; other threads go on
+	p := newProcess(os.DirFS("/"))
+	from := processTime()
+	got := p.cpu()
+	to := processTime()
+	if got < from-slack || got > to+slack {
+		t.Errorf("cpu() = %v, want it between %v and %v", got, from, to)
+	}
 }

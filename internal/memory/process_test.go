@@ -2,6 +2,9 @@ package memory
 
 import (
 	"bytes"
+	"fmt"
+	"io/fs"
+	"math"
 	"os"
 	"strconv"
 	"testing"
@@ -45,6 +48,37 @@ func TestProcessRSS(t *testing.T) {
 	p = newProcess(fstest.MapFS{})
 	if got := p.rss(); got != (Value{}) {
 		t.Errorf("rss() without /proc = %v, want nothing", got)
+	}
+}
+
+func TestOpenFiles(t *testing.T) {
+	t.Parallel()
+	fds := func(n int) fstest.MapFS {
+		root := fstest.MapFS{"proc/self/fd": &fstest.MapFile{Mode: fs.ModeDir | 0o500}}
+		for i := range n {
+			root[fmt.Sprint("proc/self/fd/", i)] = &fstest.MapFile{}
+		}
+		return root
+	}
+	for _, tt := range []struct {
+		name string
+		root fs.FS
+		want Value
+	}{
+		{"its own alone", fds(1), known(0)},
+		{"three and its own", fds(4), known(3)},
+		{"many", fds(300), known(299)},
+		{"a multiple of what is read at once", fds(128), known(127)},
+		{"not even its own", fds(0), Value{}},
+		{"no /proc", fstest.MapFS{}, Value{}},
+		{"not a directory", fstest.MapFS{"proc/self/fd": &fstest.MapFile{}}, Value{}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			if got := NewReader(tt.root, math.MaxInt64).OpenFiles(); got != tt.want {
+				t.Errorf("OpenFiles() = %v, want %v", got, tt.want)
+			}
+		})
 	}
 }
 

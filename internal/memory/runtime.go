@@ -37,6 +37,8 @@ const (
 	metricFree
 	metricReleased
 	metricTotal
+	metricAllocs
+	metricGoal
 	metricCount
 )
 
@@ -68,6 +70,8 @@ func newRuntimeReader() runtimeReader {
 		metricFree:     "/memory/classes/heap/free:bytes",
 		metricReleased: "/memory/classes/heap/released:bytes",
 		metricTotal:    "/memory/classes/total:bytes",
+		metricAllocs:   "/gc/heap/allocs:bytes",
+		metricGoal:     "/gc/heap/goal:bytes",
 	} {
 		r.samples[i].Name = name
 	}
@@ -90,6 +94,11 @@ func (r *runtimeReader) read(s *Sample) {
 	s.HeapSys = int64(r.stats.HeapSys)
 	s.Sys = int64(r.stats.Sys)
 	s.Go = int64(r.stats.Sys - r.stats.HeapReleased)
+	s.HeapReleased = int64(r.stats.HeapReleased)
+	s.AllocTotal = int64(r.stats.TotalAlloc)
+	if n := r.stats.NextGC; n < none/2 { // else it is "no limit" less a few percent, for GOGC=off
+		s.NextGC = Value{int64(n), true}
+	}
 	if n := r.uint(metricLimit); n < none {
 		s.GoLimit = Value{int64(n), true}
 	}
@@ -128,6 +137,8 @@ func (r *runtimeReader) memStats() {
 	r.stats.HeapReleased = r.uint(metricReleased)
 	r.stats.HeapSys = r.stats.HeapAlloc + r.uint(metricUnused) + r.uint(metricFree) + r.stats.HeapReleased
 	r.stats.Sys = r.uint(metricTotal)
+	r.stats.TotalAlloc = r.uint(metricAllocs)
+	r.stats.NextGC = r.uint(metricGoal)
 }
 
 // share is the percentage that part is of part and rest together.

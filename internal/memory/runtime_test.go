@@ -30,6 +30,11 @@ func TestRuntimeHeap(t *testing.T) {
 		t.Errorf("read() after a collection has %d cycles, want 1 or more", before.GC.Cycles)
 	}
 
+	if before.Sys-before.HeapReleased != before.Go || before.NextGC.N < before.HeapLive.N {
+		t.Errorf("read() has Sys %d, HeapReleased %d, Go %d, want the difference; NextGC %v, want at least HeapLive, %v",
+			before.Sys, before.HeapReleased, before.Go, before.NextGC, before.HeapLive)
+	}
+
 	kept := make([]byte, 8*mib)
 	runtime.GC()
 	after := readRuntime(&r)
@@ -42,7 +47,27 @@ func TestRuntimeHeap(t *testing.T) {
 	if got := after.Heap - before.Heap; got < 7*mib {
 		t.Errorf("8 MiB more: Heap grew by %d, want it to show", got)
 	}
+	if got := after.AllocTotal - before.AllocTotal; got < 8*mib || got > 9*mib {
+		t.Errorf("8 MiB more: AllocTotal grew by %d, want it to show", got)
+	}
 	runtime.KeepAlive(kept)
+}
+
+// TestNextGC: with no collector there is no next collection.
+func TestNextGC(t *testing.T) {
+	restoreLimit(t)
+	debug.SetMemoryLimit(none)
+	percent := debug.SetGCPercent(-1)
+	r := newRuntimeReader()
+	runtime.GC()
+	if got := readRuntime(&r).NextGC; got != (Value{}) {
+		t.Errorf("without a collector: NextGC = %v, want none", got)
+	}
+	debug.SetGCPercent(max(percent, 100))
+	if got := readRuntime(&r).NextGC; !got.OK {
+		t.Error("with a collector: NextGC is missing")
+	}
+	debug.SetGCPercent(percent)
 }
 
 // TestHeapLiveBeforeFirstCollection runs itself again without a collector: a test
@@ -213,6 +238,8 @@ func TestMemStatsStandIn(t *testing.T) {
 	}{
 		{"HeapAlloc", got.HeapAlloc, want.HeapAlloc},
 		{"HeapSys", got.HeapSys, want.HeapSys},
+		{"TotalAlloc", got.TotalAlloc, want.TotalAlloc},
+		{"NextGC", got.NextGC, want.NextGC},
 		{"Sys - HeapReleased", got.Sys - got.HeapReleased, want.Sys - want.HeapReleased},
 	} {
 		if diff := max(tt.got, tt.want) - min(tt.got, tt.want); diff > 1<<20 {

@@ -17,6 +17,8 @@ const (
 	LivePath       = "/healthz"
 	ReadyPath      = "/readyz"
 	MonitoringPath = "/api/v1/monitoring/health"
+	HistoryPath    = "/api/v1/monitoring/history"
+	MetricsPath    = "/metrics"
 )
 
 func (s *Server) routes() http.Handler {
@@ -35,6 +37,12 @@ func (s *Server) routes() http.Handler {
 	mux.HandleFunc("GET "+MonitoringPath, func(w http.ResponseWriter, r *http.Request) {
 		state := s.monitor.State()
 		s.writeDetails(w, r, state.Status, &state.Report)
+	})
+	mux.HandleFunc("GET "+HistoryPath, func(w http.ResponseWriter, r *http.Request) {
+		s.writeValues(w, r, s.monitor.History)
+	})
+	mux.HandleFunc("GET "+MetricsPath, func(w http.ResponseWriter, r *http.Request) {
+		s.writeValues(w, r, s.monitor.Metrics)
 	})
 	return s.closing(mux)
 }
@@ -79,6 +87,17 @@ func (s *Server) writeDetails(w http.ResponseWriter, r *http.Request, status hea
 	s.write(w, r, d)
 }
 
+// writeValues sends a document that has nothing to say but details. A scraper must notice
+// that it lacks the token, so it gets no 200.
+func (s *Server) writeValues(w http.ResponseWriter, r *http.Request, document func() *health.Document) {
+	if !s.maySee(r) {
+		w.Header()["Www-Authenticate"] = s.bearer
+		s.write(w, r, &s.denied)
+		return
+	}
+	s.write(w, r, document())
+}
+
 // maySee says whether a request may see details: it has the token, if one is set. How long
 // a wrong one takes tells at most the length of the right one.
 func (s *Server) maySee(r *http.Request) bool {
@@ -94,6 +113,9 @@ func (s *Server) maySee(r *http.Request) bool {
 func (s *Server) write(w http.ResponseWriter, r *http.Request, d *health.Document) {
 	h := w.Header()
 	h["Content-Type"] = s.contentType
+	if d.Type != nil {
+		h["Content-Type"] = d.Type
+	}
 	h["Cache-Control"] = s.cache
 	h["X-Content-Type-Options"] = s.sniff
 	h["Content-Length"] = d.Length

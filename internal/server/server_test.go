@@ -181,7 +181,7 @@ func TestHandlersDoNotAllocate(t *testing.T) {
 
 func handlersDoNotAllocate(t *testing.T, s *Server, authorization string) {
 	t.Helper()
-	for _, path := range []string{LivePath, ReadyPath, MonitoringPath} {
+	for _, path := range []string{LivePath, ReadyPath, MonitoringPath, HistoryPath, MetricsPath} {
 		w := &bareWriter{header: http.Header{}}
 		r := httptest.NewRequest("GET", path, nil)
 		r.Header.Set("Authorization", authorization)
