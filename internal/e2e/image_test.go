@@ -272,6 +272,9 @@ func TestImageHardened(t *testing.T) {
 		return near(fetchReport(t, c.url("/api/v1/monitoring/health")).Memory.RSSBytes, vmRSS(t, n), 0)
 	})
 	eventually(t, 30*time.Second, "is healthy to Docker", func() bool { return c.inspect("{{.State.Health.Status}}") == "healthy" })
+	if got := compareMetrics(t, c.url).values["container_spec_memory_limit_bytes"]; got != 268435456 {
+		t.Errorf("container_spec_memory_limit_bytes %v, want 268435456", got)
+	}
 	dialContainer(t, c) // silent
 	c.stop(5 * time.Second)
 }

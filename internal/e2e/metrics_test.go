@@ -56,26 +56,30 @@ func parseExposition(t *testing.T, body string) exposition {
 }
 
 // sameSample fetches the monitoring document and the metrics of one and the same sample.
-func (s *service) sameSample() (document []byte, e exposition) {
-	s.t.Helper()
+func sameSample(t *testing.T, url func(path string) string) (document []byte, e exposition) {
+	t.Helper()
 	for range 20 {
-		_, before := get(s.t, s.url("/api/v1/monitoring/health"))
-		_, metrics := get(s.t, s.url("/metrics"))
-		_, after := get(s.t, s.url("/api/v1/monitoring/health"))
+		_, before := get(t, url("/api/v1/monitoring/health"))
+		_, metrics := get(t, url("/metrics"))
+		_, after := get(t, url("/api/v1/monitoring/health"))
 		if before == after {
-			return []byte(before), parseExposition(s.t, metrics)
+			return []byte(before), parseExposition(t, metrics)
 		}
 	}
-	s.t.Fatal("there is a new sample with every request")
+	t.Fatal("there is a new sample with every request")
 	panic("unreachable")
 }
 
-func TestMetrics(t *testing.T) {
-	t.Parallel()
-	s := start(t, "GOMEMLIMIT=100MiB")
-	// Until the connection that asks is counted, so that not all of them are 0.
-	eventually(t, 5*time.Second, "counts the connection", func() bool { return s.report().Connections.Open == 1 })
-	document, e := s.sameSample()
+// outsideMetrics are those that the monitoring document does not have.
+var outsideMetrics = []string{
+	"go_memstats_sys_bytes", "go_memstats_heap_released_bytes", "process_start_time_seconds", "process_cpu_seconds_total",
+	"go_memstats_alloc_bytes_total", "go_memstats_next_gc_bytes", "process_open_fds", "process_max_fds",
+}
+
+// compareMetrics holds every other value against the monitoring document's.
+func compareMetrics(t *testing.T, url func(path string) string) exposition {
+	t.Helper()
+	document, e := sameSample(t, url)
 	var r health.Report
 	var checks struct{ Checks map[string][]health.Check } // whatever they are called
 	for _, v := range []any{&r, &checks} {
@@ -122,32 +126,13 @@ func TestMetrics(t *testing.T) {
 		states("healthd_check_status", `check="`+name+`",`, check[0].Status)
 	}
 
-	// What the document does not say, held against what can be known from outside.
-	v := e.values
-	if got, want := v["go_memstats_sys_bytes"]-v["go_memstats_heap_released_bytes"], float64(r.Memory.GoBytes); got != want {
-		t.Errorf("sys - heap_released = %v, want goBytes, %v", got, want)
-	}
-	if got, want := v["process_start_time_seconds"]+float64(r.UptimeSeconds), v["healthd_sample_timestamp_seconds"]; got < want-1 || got > want+1 {
-		t.Errorf("start time + uptime = %v, want within a second of %v", got, want)
-	}
-	if got := v["process_cpu_seconds_total"]; got <= 0 || got > 60 {
-		t.Errorf("process_cpu_seconds_total %v, want over 0, at most a minute", got)
-	}
-	if got := v["go_memstats_alloc_bytes_total"]; got < v["go_memstats_heap_alloc_bytes"] {
-		t.Errorf("go_memstats_alloc_bytes_total %v, want at least what is in the heap", got)
-	}
-	if got := v["go_memstats_next_gc_bytes"]; got < 1<<20 || got > 100<<20 {
-		t.Errorf("go_memstats_next_gc_bytes %v, want 1 to 100 MiB", got)
-	}
-	outside := []string{"go_memstats_sys_bytes", "go_memstats_heap_released_bytes", "process_start_time_seconds",
-		"process_cpu_seconds_total", "go_memstats_alloc_bytes_total", "go_memstats_next_gc_bytes", "process_open_fds", "process_max_fds"}
-	for _, name := range slices.Sorted(maps.Keys(v)) {
-		if _, ok := want[name]; !ok && !slices.Contains(outside, name) {
-			t.Errorf("%s %v, which the document does not have", name, v[name])
+	for _, name := range slices.Sorted(maps.Keys(e.values)) {
+		if _, ok := want[name]; !ok && !slices.Contains(outsideMetrics, name) {
+			t.Errorf("%s %v, which the document does not have", name, e.values[name])
 		}
 	}
 	for name, want := range want {
-		if got, ok := v[name]; !ok || got != want {
+		if got, ok := e.values[name]; !ok || got != want {
 			t.Errorf("%s %v (there: %v), want the document's %v", name, got, ok, want)
 		}
 	}
@@ -157,13 +142,39 @@ func TestMetrics(t *testing.T) {
 			t.Errorf("%s is a %s, want a %s", name, kind, want)
 		}
 	}
+	if got, want := e.values["go_memstats_sys_bytes"]-e.values["go_memstats_heap_released_bytes"], float64(r.Memory.GoBytes); got != want {
+		t.Errorf("sys - heap_released = %v, want goBytes, %v", got, want)
+	}
+	if got, want := e.values["process_start_time_seconds"]+float64(r.UptimeSeconds), e.values["healthd_sample_timestamp_seconds"]; got < want-1 || got > want+1 {
+		t.Errorf("start time + uptime = %v, want within a second of %v", got, want)
+	}
+	return e
+}
+
+func TestMetrics(t *testing.T) {
+	t.Parallel()
+	s := start(t, "GOMEMLIMIT=100MiB")
+	// Until the connection that asks is counted, so that not all of them are 0.
+	eventually(t, 5*time.Second, "counts the connection", func() bool { return s.report().Connections.Open == 1 })
+	v := compareMetrics(t, s.url).values
+
+	// What the document does not have, held against what can be known from outside.
+	if got := v["process_cpu_seconds_total"]; got <= 0 || got > 60 {
+		t.Errorf("process_cpu_seconds_total %v, want over 0, at most a minute", got)
+	}
+	if got := v["go_memstats_alloc_bytes_total"]; got < v["go_memstats_heap_alloc_bytes"] {
+		t.Errorf("go_memstats_alloc_bytes_total %v, want at least what is in the heap", got)
+	}
+	if got := v["go_memstats_next_gc_bytes"]; got < 1<<20 || got > 100<<20 {
+		t.Errorf("go_memstats_next_gc_bytes %v, want 1 to 100 MiB", got)
+	}
 
 	eventually(t, 5*time.Second, "counts its descriptors as the kernel does", func() bool {
 		fds, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", s.cmd.Process.Pid))
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, e := s.sameSample()
+		_, e := sameSample(t, s.url)
 		return e.values["process_open_fds"] == float64(len(fds))
 	})
 	limits, err := os.ReadFile(fmt.Sprintf("/proc/%d/limits", s.cmd.Process.Pid))
