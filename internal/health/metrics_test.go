@@ -11,6 +11,7 @@ import (
 	"sync"
 	"testing"
 	"testing/fstest"
+	"testing/synctest"
 	"time"
 
 	"github.com/halobuzz/healthd/internal/memory"
@@ -187,6 +188,25 @@ func TestCheckStatuses(t *testing.T) {
 	if got := (&Checks{}).statuses(); got != ([len(checkNames)]Status{}) {
 		t.Errorf("statuses of no check = %q", got)
 	}
+}
+
+// TestMetricsStale: a stuck sampler's values are not given as if they were new.
+func TestMetricsStale(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := newSystem(100).monitor()
+		if d := m.Metrics(); d.Code != 200 || !strings.Contains(string(d.Body), "\nhealthd_status{") {
+			t.Errorf("fresh: %d %s", d.Code, d.Body)
+		}
+		time.Sleep(11 * time.Second)
+		if d := m.Metrics(); d.Code != 503 || strings.Contains(string(d.Body), "_bytes") {
+			t.Errorf("stale: %d %s, want 503 and no values", d.Code, d.Body)
+		}
+		m.sample()
+		if d := m.Metrics(); d.Code != 200 {
+			t.Errorf("fresh again: %d", d.Code)
+		}
+	})
 }
 
 // TestMetricsOnce: one encoding for each published state, whoever asks.

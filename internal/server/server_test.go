@@ -128,6 +128,28 @@ func TestToken(t *testing.T) {
 	}
 }
 
+// TestValuesToken: who lacks the token gets 401, a challenge and no value.
+func TestValuesToken(t *testing.T) {
+	t.Parallel()
+	for _, path := range []string{MetricsPath, HistoryPath} {
+		for _, tt := range []struct {
+			authorization string
+			code          int
+			challenge     string
+		}{{"", 401, "Bearer"}, {"Bearer wrong", 401, "Bearer"}, {"Bearer right", 200, ""}} {
+			r := httptest.NewRequest("GET", path, nil)
+			r.Header.Set("Authorization", tt.authorization)
+			w := serve(t, container64("1"), "right", false, r)
+			if got := w.Header().Get("WWW-Authenticate"); w.Code != tt.code || got != tt.challenge {
+				t.Errorf("%s with %q: %d, challenge %q, want %d, %q", path, tt.authorization, w.Code, got, tt.code, tt.challenge)
+			}
+			if values := strings.Contains(w.Body.String(), "eapBytes") || strings.Contains(w.Body.String(), "_bytes"); values != (tt.code == 200) {
+				t.Errorf("%s with %q: values %v in %s", path, tt.authorization, values, w.Body)
+			}
+		}
+	}
+}
+
 func TestRoutes(t *testing.T) {
 	t.Parallel()
 	const full = `{"status":"fail","output":`
