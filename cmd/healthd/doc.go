@@ -6,11 +6,14 @@
 //	healthd probe [PATH]  ask the service on this machine (default /healthz)
 //	healthd version       print the version
 //
-// Endpoints (GET and HEAD, application/health+json):
+// Endpoints (GET and HEAD):
 //
-//	/healthz                   200 while the process serves, whatever its memory
-//	/readyz                    200 when it should get traffic, else 503
-//	/api/v1/monitoring/health  everything it knows; 503 at MEMORY_FAIL_PERCENT
+//	/healthz                    200 while the process serves, whatever its memory
+//	/readyz                     200 when it should get traffic, else 503
+//	/api/v1/monitoring/health   everything it knows; 503 when memory runs out
+//	/api/v1/monitoring/history  the last hour and day
+//	/metrics                    the same values for Prometheus
+//	/                           a page for people
 //
 // Configuration is read from the environment, then from .env in the working
 // directory, then from these defaults; an empty value counts as unset:
