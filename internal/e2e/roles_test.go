@@ -127,18 +127,19 @@ type node struct {
 	data []byte
 }
 
-// allocate makes both kinds at their rates, a hundredth of a second at a time.
+// allocate makes both kinds at their rates, a little every millisecond as callers would.
 func (s leakSpec) allocate() {
-	const parts, piece = 100, 32 << 10
-	tick := time.NewTicker(time.Second / parts)
+	const piece = 4 << 10
+	began := time.Now()
+	due := func(rate int) int { return int(time.Since(began).Seconds() * float64(rate)) }
 	var live *node
 	var sink []byte
-	var leaked, garbage int
-	for range tick.C {
-		for leaked += s.Live / parts; leaked >= s.Object; leaked -= s.Object {
+	var leaked, made int
+	for range time.Tick(time.Millisecond) {
+		for ; s.Live > 0 && leaked < due(s.Live); leaked += s.Object {
 			live = &node{live, bytes.Repeat([]byte{1}, s.Object)} // written, so that it is resident
 		}
-		for garbage += s.Garbage / parts; garbage >= piece; garbage -= piece {
+		for ; made < due(s.Garbage); made += piece {
 			sink = make([]byte, piece)
 		}
 	}

@@ -244,7 +244,7 @@ func collapse(shares []leakSecond) int {
 }
 
 func TestVerdictSpiral(t *testing.T) {
-	for _, object := range []int{1024, 512, 256} {
+	for _, object := range []int{4096, 1024, 512, 64} {
 		seen, shares := spiral(t, 1, object, func(s []leakSecond) bool { i := collapse(s); return i >= 0 && len(s) > i+6 })
 		i := collapse(shares)
 		if i < 0 {
@@ -276,7 +276,7 @@ func TestVerdictSpiralSmallestPlan(t *testing.T) {
 
 // TestVerdictBusy: a lot of garbage is no incident.
 func TestVerdictBusy(t *testing.T) {
-	c := leak(t, 2, "200MiB", leakSpec{Garbage: 2e9, Object: 1})
+	c := leak(t, 2, "200MiB", leakSpec{Garbage: 2e9})
 	stop := watch(t, c.url)
 	time.Sleep(60 * time.Second)
 	seen := stop()
