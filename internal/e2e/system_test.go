@@ -3,12 +3,14 @@
 package e2e
 
 import (
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -36,6 +38,18 @@ func TestSystemWithoutProc(t *testing.T) {
 	m := launch(t, port, cmd).report().Memory
 	if m.RSSSource != "runtime" || m.RSSBytes != m.GoBytes || m.Container != nil {
 		t.Errorf("memory %+v, want the runtime's estimate and no container", m)
+	}
+}
+
+// TestSystemHugePages reads what the kernel says of the running service.
+func TestSystemHugePages(t *testing.T) {
+	name := fmt.Sprintf("/proc/%d/status", start(t).cmd.Process.Pid)
+	status, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(status), "\nTHP_enabled:\t0\n") {
+		t.Errorf("transparent huge pages are not refused:\n%s", status)
 	}
 }
 
