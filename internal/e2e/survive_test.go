@@ -236,14 +236,15 @@ func TestSurvivePolling(t *testing.T) {
 	}
 }
 
-// TestSurviveIdle: memory at rest stays where it is. Ten minutes, or with -short one.
+// TestSurviveIdle: memory at rest stays where it is. Ten minutes, or with -short 40 s.
 func TestSurviveIdle(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	time.Sleep(10 * time.Second)
 	early := vmRSS(t, s.cmd.Process.Pid)
 	length := 10 * time.Minute
 	if testing.Short() {
-		length = time.Minute
+		length = 40 * time.Second
 	}
 	time.Sleep(length - 10*time.Second)
 	late := vmRSS(t, s.cmd.Process.Pid)
@@ -255,6 +256,7 @@ func TestSurviveIdle(t *testing.T) {
 
 // TestSurviveGivesBack: what a burst took is released, and the log says why.
 func TestSurviveGivesBack(t *testing.T) {
+	t.Parallel()
 	s := start(t, "LOG_LEVEL=debug", "MEMORY_LOG_INTERVAL=0")
 	pid := s.cmd.Process.Pid
 	idle := vmRSS(t, pid)
