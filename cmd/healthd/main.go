@@ -112,6 +112,7 @@ func serve(getenv func(string) string, stdout, stderr io.Writer) int {
 		return exitUsage
 	}
 
+	memory.RefuseHugePages()
 	reader := memory.NewReader(os.DirFS("/"), cfg.MemoryLimit)
 	openFiles := server.OpenFiles()
 	limit, lowered := server.Limit(cfg.MaxConnections, reader.Read().Container.Cap(), openFiles)

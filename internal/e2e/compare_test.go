@@ -125,7 +125,7 @@ func TestCompare(t *testing.T) {
 	var floods sync.WaitGroup
 	for i, c := range contenders {
 		s := c.start(t)
-		if n := startFlood(t, floodSpec{"held", s.port, 16000, 8 * time.Second})().Opened; n < 16000 {
+		if n := startFlood(t, floodSpec{"held", s.port, 16000, 2 * time.Second})().Opened; n < 16000 {
 			t.Errorf("%s: the flood opened %d of 16,000 connections", c.name, n)
 		}
 		all[i].floodPeak = statusBytes(t, s.cmd.Process.Pid, "VmHWM:")

@@ -25,14 +25,19 @@ import (
 type floodSpec struct {
 	Use    string // a key of uses
 	Port   int
-	Count  int // of connections
-	Length time.Duration
+	Count  int           // of connections
+	Length time.Duration // for which they stand once they are all open
 }
+
+// openWithin is how long a flood tries to open its connections: a processor that is
+// emulated, or a tenth of one, takes its time.
+const openWithin = 60 * time.Second
 
 // floodResult is what came of it.
 type floodResult struct {
 	Opened          int64
-	Answers, Errors int64 // of poll: all, and those that were 5xx
+	Took            time.Duration // until they were open
+	Answers, Errors int64         // of poll: all, and those that were 5xx
 }
 
 // uses are what a flood does on each of its connections.
@@ -110,59 +115,49 @@ func startFlood(t *testing.T, spec floodSpec) (wait func() floodResult) {
 	}
 }
 
-// flood opens connections and does one thing on each. It never opens one again, it ends
-// at its deadline, and it knows no other address than 127.0.0.0/8.
+// flood opens connections and does one thing on each. It never opens one again, it knows
+// no other address than 127.0.0.0/8, and its process ends in a known time.
 type flood struct {
 	floodSpec
-	until time.Time
-	conns struct {
-		sync.Mutex
-		open []net.Conn
-	}
-	opened          atomic.Int64
+	mu              sync.Mutex
+	conns           []net.Conn // kept, because a lost one would be closed
 	answers, errors atomic.Int64
-	wg              sync.WaitGroup
 }
 
-// run opens the connections, as fast as 64 workers can, and keeps them to the end.
+// run opens the connections, as fast as 64 workers can, and keeps them for a while. If
+// some cannot be opened there is nothing to wait for.
 func (f *flood) run() floodResult {
-	f.until = time.Now().Add(f.Length)
 	use := uses[f.Use]
+	began := time.Now()
 	var next atomic.Int64
+	var workers sync.WaitGroup
 	for range 64 {
-		f.wg.Go(func() {
-			for next.Add(1) <= int64(f.Count) && time.Now().Before(f.until) {
-				f.open(use)
+		workers.Go(func() {
+			for next.Add(1) <= int64(f.Count) && time.Since(began) < openWithin {
+				f.open(use, began.Add(openWithin))
 			}
 		})
 	}
-	time.Sleep(f.Length)
-	f.wg.Wait()
-	return floodResult{f.opened.Load(), f.answers.Load(), f.errors.Load()}
+	workers.Wait()
+	took := time.Since(began)
+	if len(f.conns) == f.Count {
+		time.Sleep(f.Length)
+	}
+	return floodResult{int64(len(f.conns)), took, f.answers.Load(), f.errors.Load()}
 }
 
-func (f *flood) open(use func(*flood, net.Conn)) {
+func (f *flood) open(use func(*flood, net.Conn), deadline time.Time) {
 	// Many source addresses, because one has only 28,000 ports.
 	from := &net.TCPAddr{IP: net.IPv4(127, 0, byte(1+rand.IntN(8)), byte(1+rand.IntN(250)))}
-	conn, err := (&net.Dialer{LocalAddr: from, Deadline: f.until}).Dial("tcp4", fmt.Sprintf("127.0.0.1:%d", f.Port))
+	conn, err := (&net.Dialer{LocalAddr: from, Deadline: deadline}).Dial("tcp4", fmt.Sprintf("127.0.0.1:%d", f.Port))
 	if err != nil {
 		time.Sleep(time.Millisecond) // a dead server refuses at once
 		return
 	}
-	f.opened.Add(1)
-	f.conns.Lock()
-	f.conns.open = append(f.conns.open, conn)
-	f.conns.Unlock()
-	conn.SetDeadline(f.until)
+	f.mu.Lock()
+	f.conns = append(f.conns, conn)
+	f.mu.Unlock()
 	use(f, conn)
-}
-
-// later runs what a connection does beside the others.
-func (f *flood) later(run func()) { f.wg.Go(run) }
-
-func pause(f *flood, d time.Duration) bool {
-	time.Sleep(d)
-	return time.Now().Before(f.until)
 }
 
 // held sends one request, reads the answer and stays.
@@ -170,6 +165,7 @@ func held(_ *flood, conn net.Conn) {
 	if _, err := io.WriteString(conn, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
 		return
 	}
+	conn.SetReadDeadline(time.Now().Add(time.Second)) // the next one must not wait for a server that hangs
 	if resp, err := http.ReadResponse(bufio.NewReaderSize(conn, 512), nil); err == nil {
 		io.Copy(io.Discard, resp.Body)
 	}
@@ -181,51 +177,53 @@ func halfHeader(_ *flood, conn net.Conn) {
 }
 
 // slowHeader feeds a header of 1 MB, 4 KB at a time.
-func slowHeader(f *flood, conn net.Conn) {
-	f.later(func() {
+func slowHeader(_ *flood, conn net.Conn) {
+	go func() {
 		line := "X-Slow: " + strings.Repeat("x", 4086) + "\r\n"
 		if _, err := io.WriteString(conn, "GET /healthz HTTP/1.1\r\nHost: x\r\n"); err != nil {
 			return
 		}
 		for range 256 {
-			if _, err := io.WriteString(conn, line); err != nil || !pause(f, 50*time.Millisecond) {
+			if _, err := io.WriteString(conn, line); err != nil {
 				return
 			}
+			time.Sleep(50 * time.Millisecond)
 		}
-	})
+	}()
 }
 
 // slowBody sends a body of the largest size that net/http still waits for, a byte a second.
-func slowBody(f *flood, conn net.Conn) {
-	f.later(func() {
+func slowBody(_ *flood, conn net.Conn) {
+	go func() {
 		if _, err := io.WriteString(conn, "POST /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 200000\r\n\r\n"); err != nil {
 			return
 		}
-		for pause(f, time.Second) {
+		for {
+			time.Sleep(time.Second)
 			if _, err := io.WriteString(conn, "x"); err != nil {
 				return
 			}
 		}
-	})
+	}()
 }
 
 // pipeline asks for the monitoring document again and again and never reads.
-func pipeline(f *flood, conn net.Conn) {
-	f.later(func() {
+func pipeline(_ *flood, conn net.Conn) {
+	go func() {
 		batch := strings.Repeat("GET /api/v1/monitoring/health HTTP/1.1\r\nHost: x\r\n\r\n", 64)
 		for {
 			if _, err := io.WriteString(conn, batch); err != nil {
 				return
 			}
 		}
-	})
+	}()
 }
 
 // poll asks for the monitoring document as fast as it can, on a connection that it keeps.
 func poll(f *flood, conn net.Conn) {
-	f.later(func() {
+	go func() {
 		r := bufio.NewReader(conn)
-		for time.Now().Before(f.until) {
+		for {
 			if _, err := io.WriteString(conn, "GET /api/v1/monitoring/health HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
 				return
 			}
@@ -239,15 +237,32 @@ func poll(f *flood, conn net.Conn) {
 				f.errors.Add(1)
 			}
 		}
-	})
+	}()
 }
 
-// prober asks for /healthz every 250 ms, each time on a new connection.
+// prober asks for something at regular intervals, each time on a new connection.
 type prober struct {
+	probing
+	port    int
 	stopped chan struct{}
 	done    chan struct{}
 	probes  []probeResult
 }
+
+// probing is what a prober does.
+type probing struct {
+	every, timeout time.Duration
+	paths          []string // in turn
+	code           int      // that the answers must have, or 0
+}
+
+// liveness is what an orchestrator asks, and pages what an onlooker does.
+var (
+	liveness = probing{250 * time.Millisecond, time.Second, []string{"/healthz"}, http.StatusOK}
+	pages    = probing{500 * time.Millisecond, time.Second, []string{"/", "/metrics", "/api/v1/monitoring/history"}, pageCode}
+)
+
+const pageCode = 0 // any, until they are served; then http.StatusOK
 
 type probeResult struct {
 	at   time.Time
@@ -255,9 +270,8 @@ type probeResult struct {
 	err  error
 }
 
-func startProber(t *testing.T, port int, timeout time.Duration) *prober {
-	t.Helper()
-	p := &prober{stopped: make(chan struct{}), done: make(chan struct{})}
+func startProber(port int, what probing) *prober {
+	p := &prober{probing: what, port: port, stopped: make(chan struct{}), done: make(chan struct{})}
 	results := make(chan probeResult)
 	go func() {
 		defer close(p.done)
@@ -268,12 +282,12 @@ func startProber(t *testing.T, port int, timeout time.Duration) *prober {
 	go func() {
 		var wg sync.WaitGroup
 		defer func() { wg.Wait(); close(results) }()
-		tick := time.NewTicker(250 * time.Millisecond)
+		tick := time.NewTicker(p.every)
 		defer tick.Stop()
-		for {
+		for i := 0; ; i++ {
 			wg.Go(func() {
 				began := time.Now()
-				err := probeOnce(port, timeout)
+				err := p.ask(p.paths[i%len(p.paths)])
 				results <- probeResult{began, time.Since(began), err}
 			})
 			select {
@@ -286,39 +300,52 @@ func startProber(t *testing.T, port int, timeout time.Duration) *prober {
 	return p
 }
 
-func probeOnce(port int, timeout time.Duration) error {
-	deadline := time.Now().Add(timeout)
-	conn, err := (&net.Dialer{Deadline: deadline}).Dial("tcp4", fmt.Sprintf("127.0.0.1:%d", port))
+func (p *prober) ask(path string) error {
+	deadline := time.Now().Add(p.timeout)
+	conn, err := (&net.Dialer{Deadline: deadline}).Dial("tcp4", fmt.Sprintf("127.0.0.1:%d", p.port))
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
 	conn.SetDeadline(deadline)
-	if _, err := io.WriteString(conn, "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"); err != nil {
+	if _, err := fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", path); err != nil {
 		return err
 	}
 	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	if err != nil {
 		return err
 	}
-	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("code %d", resp.StatusCode)
+	if p.code > 0 && resp.StatusCode != p.code {
+		return fmt.Errorf("%s: code %d", path, resp.StatusCode)
 	}
-	return nil
+	_, err = io.Copy(io.Discard, resp.Body)
+	return err
 }
 
-// stop ends the probing and says how it went.
-func (p *prober) stop() (answered, total int, slowest time.Duration, firstError error) {
+// probed is how a prober's questions went.
+type probed struct {
+	answered, total int
+	slowest         time.Duration
+	firstError      error
+}
+
+func (p probed) String() string {
+	return fmt.Sprintf("%d/%d, slowest %v", p.answered, p.total, p.slowest.Round(time.Millisecond))
+}
+
+// stop ends the probing.
+func (p *prober) stop() probed {
 	close(p.stopped)
 	<-p.done
+	var sum probed
 	for _, r := range p.probes {
-		total++
+		sum.total++
 		if r.err == nil {
-			answered++
-			slowest = max(slowest, r.took)
-		} else if firstError == nil {
-			firstError = r.err
+			sum.answered++
+			sum.slowest = max(sum.slowest, r.took)
+		} else if sum.firstError == nil {
+			sum.firstError = r.err
 		}
 	}
-	return answered, total, slowest, firstError
+	return sum
 }

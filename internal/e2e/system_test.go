@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -74,6 +75,18 @@ func startAlone(t *testing.T) (s *service, root string) {
 	cmd.Dir = "/"
 	cmd.SysProcAttr = &syscall.SysProcAttr{Chroot: root, Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
 	return launch(t, port, cmd), root
+}
+
+// TestSystemHugePages reads what the kernel says of the running service.
+func TestSystemHugePages(t *testing.T) {
+	name := fmt.Sprintf("/proc/%d/status", start(t).cmd.Process.Pid)
+	status, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(status), "\nTHP_enabled:\t0\n") {
+		t.Errorf("transparent huge pages are not refused:\n%s", status)
+	}
 }
 
 func copyFile(t *testing.T, from, to string) {
