@@ -40,6 +40,10 @@ func (s *Server) routes() http.Handler {
 	mux.HandleFunc("GET "+MetricsPath, func(w http.ResponseWriter, r *http.Request) {
 		s.write(w, r, s.monitor.Metrics())
 	})
+	page := newPage(s)
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
+		page.serve(w, r, true)
+	})
 	return s.closing(mux)
 }
 
