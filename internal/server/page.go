@@ -140,7 +140,7 @@ var vitals = [...]struct{ key, unit, name, note string }{
 	{"gc.cpuPercent", "percent", "Collector's CPU", "of the CPU time used in the last 10 s"},
 	{"gc.limiterActive", "truth", "Collector limited", "it would take over half of the CPU"},
 	{"connections.open", "", "Connections", "open now"},
-	{"connections.limit", "", "Connections, most", "at that many the least useful one is closed"},
+	{"connections.limit", "", "Connections at most", "at that many the least useful one is closed"},
 	{"connections.evicted", "", "Connections closed", "to make room, since the start"},
 	{"runtime.goroutines", "", "Goroutines", ""},
 	{"runtime.gomaxprocs", "", "GOMAXPROCS", "processors that Go uses"},
@@ -162,15 +162,19 @@ func vitalsTable(s *health.State, details bool) string {
 	}
 	var b strings.Builder
 	b.Grow(5 << 10)
-	b.WriteString("<table id=t><caption>Vitals</caption><tbody>\n")
+	b.WriteString("<table><caption>Vitals</caption><tbody>\n")
 	for _, row := range vitals {
 		text, ok := format(find(report, row.key), row.unit)
 		hidden := ""
 		if !ok {
 			hidden = " hidden"
 		}
-		fmt.Fprintf(&b, "<tr%s><th scope=row>%s<td data-key=%s data-unit=%q>%s<td>%s\n",
-			hidden, row.name, row.key, row.unit, html.EscapeString(text), row.note)
+		span, note := " colspan=2", ""
+		if row.note != "" {
+			span, note = "", "<td>"+row.note
+		}
+		fmt.Fprintf(&b, "<tr%s><th scope=row>%s<td%s data-key=%s data-unit=%q>%s%s\n",
+			hidden, row.name, span, row.key, row.unit, html.EscapeString(text), note)
 	}
 	b.WriteString("</table>")
 	return b.String()
