@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"html"
+	"io"
 	"log/slog"
 	"math"
 	"net/http"
@@ -88,14 +89,14 @@ func (p *page) serve(w http.ResponseWriter, r *http.Request, details bool) {
 		h["Content-Length"] = t.length
 		h["Content-Security-Policy"] = p.policy
 		h.Set("Referrer-Policy", "no-referrer")
-		// In three pieces: no copy of the whole for each reader.
+		// In three pieces: the whole would be a copy for each State.
 		for _, part := range [...]string{p.head, t.html, p.tail} {
-			w.Write([]byte(part))
+			io.WriteString(w, part)
 		}
 	} else {
 		h["Content-Type"] = p.text
 		h.Set("Content-Length", strconv.Itoa(len(endpoints)))
-		w.Write([]byte(endpoints))
+		io.WriteString(w, endpoints)
 	}
 	if ctx := r.Context(); p.server.options.Log.Enabled(ctx, slog.LevelDebug) {
 		p.server.options.Log.LogAttrs(ctx, slog.LevelDebug, "request", slog.String("method", r.Method),
@@ -196,17 +197,18 @@ func format(v any, unit string) (text string, ok bool) {
 	case v == nil:
 		return "", false
 	case unit == "bytes":
-		return strconv.FormatFloat(n/(1<<20), 'f', 2, 64) + " MiB", true
+		// Pages of 4 KiB give ties, which the script rounds up.
+		return fmt.Sprintf("%.2f MiB", math.Round(n*100/(1<<20))/100), true
 	case unit == "percent":
-		return strconv.FormatFloat(n, 'f', 1, 64) + " %", true
+		return fmt.Sprintf("%.1f %%", n), true
 	case unit == "seconds":
 		return span(time.Duration(n) * time.Second), true
 	case v == true:
 		return "yes", true
 	case v == false:
 		return "no", true
-	case n == math.Trunc(n) && v == n:
-		return strconv.FormatInt(int64(n), 10), true
+	case v == n:
+		return fmt.Sprintf("%.0f", n), true // the rest are counts
 	}
 	return fmt.Sprint(v), true
 }
