@@ -56,7 +56,7 @@ func TestUsageConfiguration(t *testing.T) {
 		rows[m[1]] = m[2]
 	}
 	compare(t, "healthd -h", rows)
-	for _, path := range []string{server.LivePath, server.ReadyPath, server.MonitoringPath, server.HistoryPath, server.MetricsPath} {
+	for _, path := range []string{server.LivePath, server.ReadyPath, server.MonitoringPath, server.HistoryPath, server.MetricsPath, server.PagePath} {
 		if !strings.Contains(usage(doc), path+" ") {
 			t.Errorf("healthd -h does not name %s", path)
 		}

@@ -259,10 +259,8 @@ type probing struct {
 // liveness is what an orchestrator asks, and pages what an onlooker does.
 var (
 	liveness = probing{250 * time.Millisecond, time.Second, []string{"/healthz"}, http.StatusOK}
-	pages    = probing{500 * time.Millisecond, time.Second, []string{"/", "/metrics", "/api/v1/monitoring/history"}, pageCode}
+	pages    = probing{500 * time.Millisecond, time.Second, []string{"/", "/metrics", "/api/v1/monitoring/history"}, http.StatusOK}
 )
-
-const pageCode = 0 // any, until they are served; then http.StatusOK
 
 type probeResult struct {
 	at   time.Time

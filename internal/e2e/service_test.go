@@ -32,7 +32,9 @@ func TestAnswers(t *testing.T) {
 		{"DELETE", "/api/v1/monitoring/health", 405, map[string]string{"Allow": "GET, HEAD"}, ""},
 		{"GET", "/nope", 404, nil, ""},
 		{"GET", "/healthz/", 404, nil, ""},
-		{"GET", "/", 404, nil, ""},
+		{"GET", "/", 200, map[string]string{"Content-Type": "text/plain; charset=utf-8"}, ""},
+		{"HEAD", "/", 200, map[string]string{"Content-Type": "text/plain; charset=utf-8"}, ""},
+		{"POST", "/", 405, map[string]string{"Allow": "GET, HEAD"}, ""},
 	} {
 		t.Run(tt.method+" "+tt.path, func(t *testing.T) {
 			req, err := http.NewRequest(tt.method, s.url(tt.path), nil)

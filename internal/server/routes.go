@@ -19,6 +19,7 @@ const (
 	MonitoringPath = "/api/v1/monitoring/health"
 	HistoryPath    = "/api/v1/monitoring/history"
 	MetricsPath    = "/metrics"
+	PagePath       = "/"
 )
 
 func (s *Server) routes() http.Handler {
@@ -43,6 +44,10 @@ func (s *Server) routes() http.Handler {
 	})
 	mux.HandleFunc("GET "+MetricsPath, func(w http.ResponseWriter, r *http.Request) {
 		s.writeValues(w, r, s.monitor.Metrics)
+	})
+	page := newPage(s)
+	mux.HandleFunc("GET "+PagePath+"{$}", func(w http.ResponseWriter, r *http.Request) {
+		page.serve(w, r, s.maySee(r))
 	})
 	return s.closing(mux)
 }
@@ -121,8 +126,12 @@ func (s *Server) write(w http.ResponseWriter, r *http.Request, d *health.Documen
 	h["Content-Length"] = d.Length
 	w.WriteHeader(d.Code)
 	w.Write(d.Body)
+	s.logRequest(r, d.Code)
+}
+
+func (s *Server) logRequest(r *http.Request, code int) {
 	if ctx := r.Context(); s.options.Log.Enabled(ctx, slog.LevelDebug) {
 		s.options.Log.LogAttrs(ctx, slog.LevelDebug, "request", slog.String("method", r.Method),
-			slog.String("path", r.URL.Path), slog.Int("code", d.Code), slog.String("from", r.RemoteAddr))
+			slog.String("path", r.URL.Path), slog.Int("code", code), slog.String("from", r.RemoteAddr))
 	}
 }

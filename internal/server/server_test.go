@@ -49,17 +49,24 @@ func newServer(t testing.TB, root fstest.MapFS, options Options) *Server {
 	return New(monitor, connections, options)
 }
 
-// serve answers one request after the verdict on root has held.
-func serve(t *testing.T, root fstest.MapFS, token string, draining bool, r *http.Request) *httptest.ResponseRecorder {
-	w := httptest.NewRecorder()
+// settled runs f with a server whose verdict on root has held.
+func settled(t *testing.T, root fstest.MapFS, options Options, f func(*Server)) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newServer(t, root, Options{Token: token})
-		s.draining.Store(draining)
+		s := newServer(t, root, options)
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		go s.monitor.Run(ctx)
 		time.Sleep(5 * time.Second)
 		synctest.Wait()
+		f(s)
+	})
+}
+
+// serve answers one request after the verdict on root has held.
+func serve(t *testing.T, root fstest.MapFS, token string, draining bool, r *http.Request) *httptest.ResponseRecorder {
+	w := httptest.NewRecorder()
+	settled(t, root, Options{Token: token}, func(s *Server) {
+		s.draining.Store(draining)
 		s.http.Handler.ServeHTTP(w, r)
 	})
 	return w

@@ -1,0 +1,224 @@
+package server
+
+import (
+	"crypto/sha256"
+	_ "embed"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"html"
+	"io"
+	"math"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/halobuzz/healthd/internal/health"
+)
+
+// pageFile is the page for people. Its script shows the published documents; what stands
+// in place of the marker is for readers without one, and is also where the script finds
+// the names of the vitals.
+//
+//go:embed page.html
+var pageFile string
+
+const pageMarker = "<!--vitals-->"
+
+// endpoints is what curl gets.
+const endpoints = `/healthz                       it is alive
+/readyz                        send it traffic
+/api/v1/monitoring/health      everything, as JSON
+/api/v1/monitoring/history     an hour and a day of memory, as JSON
+/metrics                       for Prometheus
+/                              the same for people, in a browser
+`
+
+// page answers GET /.
+type page struct {
+	server     *Server
+	head, tail string
+	policy     []string
+	html, text []string // media types
+
+	mu     sync.Mutex
+	tables [2]table // without details, and with them
+}
+
+// table is the vitals of one State, as HTML.
+type table struct {
+	state  *health.State
+	html   string
+	length []string // of the page with it
+}
+
+func newPage(s *Server) *page {
+	head, tail, _ := strings.Cut(pageFile, pageMarker)
+	return &page{
+		server: s,
+		head:   head,
+		tail:   tail,
+		policy: []string{"default-src 'none'; script-src " + inline("script") + "; style-src " + inline("style") +
+			"; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"},
+		html: []string{"text/html; charset=utf-8"},
+		text: []string{"text/plain; charset=utf-8"},
+	}
+}
+
+// inline is the CSP source of the page's own block of that name.
+func inline(element string) string {
+	_, block, _ := strings.Cut(pageFile, "<"+element+">")
+	block, _, _ = strings.Cut(block, "</"+element+">")
+	sum := sha256.Sum256([]byte(block))
+	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
+}
+
+// serve sends the page to a browser, with or without the details, and a list of the
+// endpoints to anything else.
+func (p *page) serve(w http.ResponseWriter, r *http.Request, details bool) {
+	h := w.Header()
+	h["Cache-Control"] = p.server.cache
+	h["X-Content-Type-Options"] = p.server.sniff
+	h.Set("Vary", "Accept")
+	if strings.Contains(r.Header.Get("Accept"), "text/html") {
+		t := p.table(details)
+		h["Content-Type"] = p.html
+		h["Content-Length"] = t.length
+		h["Content-Security-Policy"] = p.policy
+		h.Set("Referrer-Policy", "no-referrer")
+		// In three pieces: the whole would be a copy for each State.
+		for _, part := range [...]string{p.head, t.html, p.tail} {
+			io.WriteString(w, part)
+		}
+	} else {
+		h["Content-Type"] = p.text
+		h.Set("Content-Length", strconv.Itoa(len(endpoints)))
+		io.WriteString(w, endpoints)
+	}
+	p.server.logRequest(r, http.StatusOK)
+}
+
+// table is the newest State's, made when it is first asked for.
+func (p *page) table(details bool) table {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	t := &p.tables[0]
+	if details {
+		t = &p.tables[1]
+	}
+	if s := p.server.monitor.State(); t.state != s {
+		text := vitalsTable(s, details)
+		*t = table{s, text, []string{strconv.Itoa(len(p.head) + len(text) + len(p.tail))}}
+	}
+	return *t
+}
+
+// vitals are the rows of the table: where the report has the value, how it is written,
+// and what it means.
+var vitals = [...]struct{ key, unit, name, note string }{
+	{"status", "", "Status", "pass, warn or fail"},
+	{"output", "", "Reason", ""},
+	{"memory.container.workingSetBytes", "bytes", "Working set", "the container's use without page cache that the kernel can drop"},
+	{"memory.container.limitBytes", "bytes", "Container limit", "where the kernel kills"},
+	{"memory.container.highBytes", "bytes", "Container high", "where the kernel slows it down"},
+	{"memory.container.usedPercent", "percent", "Used", "working set of the lower of the two"},
+	{"memory.container.usageBytes", "bytes", "Container usage", "page cache included"},
+	{"memory.container.peakBytes", "bytes", "Container peak", "the most it ever used"},
+	{"memory.rssBytes", "bytes", "RSS", "this process in memory, the binary's own pages included"},
+	{"memory.heapBytes", "bytes", "Heap", "Go objects, those not yet collected included"},
+	{"memory.heapLiveBytes", "bytes", "Heap, live", "what the last collection kept"},
+	{"memory.heapSysBytes", "bytes", "Heap, reserved", "address space for it"},
+	{"memory.goBytes", "bytes", "Go memory", "all that GOMEMLIMIT governs"},
+	{"memory.goLimitBytes", "bytes", "GOMEMLIMIT", "where the collector works harder"},
+	{"memory.goLimitSource", "", "GOMEMLIMIT from", ""},
+	{"gc.cycles", "", "Collections", "since the start"},
+	{"gc.cpuPercent", "percent", "Collector's CPU", "of the CPU time used in the last 10 s"},
+	{"gc.limiterActive", "truth", "Collector limited", "it would take over half of the CPU"},
+	{"connections.open", "", "Connections", "open now"},
+	{"connections.limit", "", "Connections at most", "at that many the least useful one is closed"},
+	{"connections.evicted", "", "Connections closed", "to make room, since the start"},
+	{"runtime.goroutines", "", "Goroutines", ""},
+	{"runtime.gomaxprocs", "", "GOMAXPROCS", "processors that Go uses"},
+	{"uptimeSeconds", "seconds", "Uptime", ""},
+	{"releaseId", "", "Version", ""},
+	{"runtime.goVersion", "", "Go", ""},
+	{"environment", "", "Environment", ""},
+	{"time", "", "Measured", ""},
+}
+
+// vitalsTable writes the rows. One without a value is hidden: nothing was measured, or
+// the details are not for this reader.
+func vitalsTable(s *health.State, details bool) string {
+	report := map[string]any{"status": string(s.Status)}
+	if details {
+		if err := json.Unmarshal(s.Report.Body, &report); err != nil {
+			panic(err) // it is ours
+		}
+	}
+	var b strings.Builder
+	b.Grow(5 << 10)
+	b.WriteString("<table><caption>Vitals</caption><tbody>\n")
+	for _, row := range vitals {
+		text, ok := format(find(report, row.key), row.unit)
+		hidden := ""
+		if !ok {
+			hidden = " hidden"
+		}
+		span, note := " colspan=2", ""
+		if row.note != "" {
+			span, note = "", "<td>"+row.note
+		}
+		fmt.Fprintf(&b, "<tr%s><th scope=row>%s<td%s data-key=%s data-unit=%q>%s%s\n",
+			hidden, row.name, span, row.key, row.unit, html.EscapeString(text), note)
+	}
+	b.WriteString("</table>")
+	return b.String()
+}
+
+// find follows a path of names into decoded JSON.
+func find(v any, path string) any {
+	for name := range strings.SplitSeq(path, ".") {
+		object, _ := v.(map[string]any)
+		v = object[name]
+	}
+	return v
+}
+
+// format writes a value as the page's script does.
+func format(v any, unit string) (text string, ok bool) {
+	n, _ := v.(float64)
+	switch {
+	case v == nil:
+		return "", false
+	case unit == "bytes":
+		// Pages of 4 KiB give ties, which the script rounds up.
+		return fmt.Sprintf("%.2f MiB", math.Round(n*100/(1<<20))/100), true
+	case unit == "percent":
+		return fmt.Sprintf("%.1f %%", n), true
+	case unit == "seconds":
+		return span(time.Duration(n) * time.Second), true
+	case v == true:
+		return "yes", true
+	case v == false:
+		return "no", true
+	case v == n:
+		return fmt.Sprintf("%.0f", n), true // the rest are counts
+	}
+	return fmt.Sprint(v), true
+}
+
+// span is a duration in its two largest units.
+func span(d time.Duration) string {
+	days, hours, minutes, seconds := d/(24*time.Hour), d/time.Hour%24, d/time.Minute%60, d/time.Second%60
+	switch {
+	case days > 0:
+		return fmt.Sprintf("%d d %d h", days, hours)
+	case hours > 0:
+		return fmt.Sprintf("%d h %d min", hours, minutes)
+	case minutes > 0:
+		return fmt.Sprintf("%d min %d s", minutes, seconds)
+	}
+	return fmt.Sprintf("%d s", seconds)
+}
