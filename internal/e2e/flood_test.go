@@ -31,7 +31,7 @@ type floodSpec struct {
 
 // openWithin is how long a flood tries to open its connections: a processor that is
 // emulated, or a tenth of one, takes its time.
-const openWithin = 60 * time.Second
+const openWithin = 90 * time.Second
 
 // floodResult is what came of it.
 type floodResult struct {

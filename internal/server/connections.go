@@ -133,13 +133,15 @@ func (c *Connections) admit(conn net.Conn) (victim net.Conn) {
 }
 
 // leastUseful finds the connection that has waited for a request longest, idle or with no
-// header yet, or, if none waits, the one whose request is oldest. A scan of 512 rows takes
-// a few microseconds, and only a full table asks for it.
+// header yet, or, if none waits, the one whose request is oldest. Whoever came within the
+// last limit changes counts as one with a request: among slow bodies a probe that was not
+// read yet would be the only one that waits. A scan of 512 rows takes a few microseconds,
+// and only a full table asks for it.
 func (c *Connections) leastUseful() int {
 	worst, worstBusy := 0, true
 	for i := range c.rows {
 		r := &c.rows[i]
-		busy := r.state == http.StateActive
+		busy := r.state == http.StateActive || r.state == http.StateNew && c.turn-r.turn < uint64(c.limit)
 		if !busy && worstBusy || busy == worstBusy && r.turn < c.rows[worst].turn {
 			worst, worstBusy = i, busy
 		}

@@ -48,12 +48,14 @@ func (c *Connections) check(t *testing.T) {
 type model struct {
 	limit   int
 	list    []*modelConn
+	changes int
 	evicted int64
 }
 
 type modelConn struct {
-	conn  *fakeConn
-	state http.ConnState
+	conn   *fakeConn
+	state  http.ConnState
+	change int // the last one
 }
 
 func (m *model) find(conn *fakeConn) int {
@@ -66,7 +68,10 @@ func (m *model) track(conn *fakeConn, state http.ConnState) (victim *fakeConn) {
 	case state == http.StateNew:
 		if len(m.list) == m.limit {
 			for _, gives := range []func(*modelConn) bool{
-				func(c *modelConn) bool { return c.state != http.StateActive },
+				func(c *modelConn) bool {
+					fresh := c.state == http.StateNew && m.changes-c.change < m.limit
+					return c.state != http.StateActive && !fresh
+				},
 				func(*modelConn) bool { return true },
 			} {
 				if worst := slices.IndexFunc(m.list, gives); worst >= 0 {
@@ -77,14 +82,16 @@ func (m *model) track(conn *fakeConn, state http.ConnState) (victim *fakeConn) {
 				}
 			}
 		}
-		m.list = append(m.list, &modelConn{conn, state})
+		m.changes++
+		m.list = append(m.list, &modelConn{conn, state, m.changes})
 	case i < 0: // evicted before: whatever it reports
 	case state == http.StateClosed:
 		m.list = slices.Delete(m.list, i, i+1)
 	default:
 		c := m.list[i]
 		m.list = append(slices.Delete(m.list, i, i+1), c)
-		c.state = state
+		m.changes++
+		c.state, c.change = state, m.changes
 	}
 	return victim
 }
