@@ -8,8 +8,8 @@ import (
 
 // socketBuffer is each connection's buffer in the kernel, one per direction, in bytes.
 // cgroup v2 charges them to the container (sock in memory.stat): with the kernel's own
-// sizes, 1,500 clients that send requests and read no answers fill 64 MiB. Every answer
-// but the history fits.
+// sizes, 1,500 clients that send requests and read no answers fill 64 MiB. What a
+// prober asks for fits.
 const socketBuffer = 8 << 10
 
 // Listen binds an address of a TCP network. The connections that it accepts have small buffers.

@@ -4,9 +4,7 @@ import (
 	"crypto/sha256"
 	_ "embed"
 	"encoding/base64"
-	"encoding/json"
 	"fmt"
-	"html"
 	"io"
 	"math"
 	"net/http"
@@ -151,62 +149,66 @@ var vitals = [...]struct{ key, unit, name, note string }{
 // vitalsTable writes the rows. One without a value is hidden: nothing was measured, or
 // the details are not for this reader.
 func vitalsTable(s *health.State, details bool) string {
-	report := map[string]any{"status": string(s.Status)}
-	if details {
-		if err := json.Unmarshal(s.Report.Body, &report); err != nil {
-			panic(err) // it is ours
-		}
+	report := string(s.Report.Body)
+	if !details {
+		report = `{"status":"` + string(s.Status) + `"}`
 	}
 	var b strings.Builder
 	b.Grow(5 << 10)
 	b.WriteString("<table><caption>Vitals</caption><tbody>\n")
 	for _, row := range vitals {
-		text, ok := format(find(report, row.key), row.unit)
-		hidden := ""
-		if !ok {
-			hidden = " hidden"
+		value, ok := find(report, row.key[strings.LastIndexByte(row.key, '.')+1:])
+		hidden, span, note := " hidden", " colspan=2", ""
+		if ok {
+			hidden = ""
 		}
-		span, note := " colspan=2", ""
 		if row.note != "" {
 			span, note = "", "<td>"+row.note
 		}
 		fmt.Fprintf(&b, "<tr%s><th scope=row>%s<td%s data-key=%s data-unit=%q>%s%s\n",
-			hidden, row.name, span, row.key, row.unit, html.EscapeString(text), note)
+			hidden, row.name, span, row.key, row.unit, escape(format(value, row.unit)), note)
 	}
 	b.WriteString("</table>")
 	return b.String()
 }
 
-// find follows a path of names into decoded JSON.
-func find(v any, path string) any {
-	for name := range strings.SplitSeq(path, ".") {
-		object, _ := v.(map[string]any)
-		v = object[name]
+// find is a value of the report, without its quotes. A name alone is enough: those that
+// the checks repeat stand before them once, and no string can hold one with its quotes
+// and its colon. Decoding JSON would make the binary 100 KB larger.
+func find(report, name string) (value string, ok bool) {
+	_, rest, ok := strings.Cut(report, `"`+name+`":`)
+	if quoted, err := strconv.QuotedPrefix(rest); err == nil {
+		value, err = strconv.Unquote(quoted)
+		return value, err == nil
 	}
-	return v
+	if end := strings.IndexAny(rest, ",}"); end >= 0 {
+		rest = rest[:end]
+	}
+	return rest, ok
+}
+
+// escape makes text of a string. The package html has a table of 65 KB.
+func escape(s string) string {
+	return strings.ReplaceAll(strings.ReplaceAll(s, "&", "&amp;"), "<", "&lt;")
 }
 
 // format writes a value as the page's script does.
-func format(v any, unit string) (text string, ok bool) {
-	n, _ := v.(float64)
+func format(value, unit string) string {
+	n, err := strconv.ParseFloat(value, 64)
 	switch {
-	case v == nil:
-		return "", false
+	case value == "true":
+		return "yes"
+	case value == "false":
+		return "no"
+	case unit == "" || err != nil:
+		return value
 	case unit == "bytes":
 		// Pages of 4 KiB give ties, which the script rounds up.
-		return fmt.Sprintf("%.2f MiB", math.Round(n*100/(1<<20))/100), true
+		return fmt.Sprintf("%.2f MiB", math.Round(n*100/(1<<20))/100)
 	case unit == "percent":
-		return fmt.Sprintf("%.1f %%", n), true
-	case unit == "seconds":
-		return span(time.Duration(n) * time.Second), true
-	case v == true:
-		return "yes", true
-	case v == false:
-		return "no", true
-	case v == n:
-		return fmt.Sprintf("%.0f", n), true // the rest are counts
+		return fmt.Sprintf("%.1f %%", n)
 	}
-	return fmt.Sprint(v), true
+	return span(time.Duration(n) * time.Second)
 }
 
 // span is a duration in its two largest units.

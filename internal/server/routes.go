@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"runtime"
 	"strings"
+	"sync"
 
 	"github.com/halobuzz/healthd/internal/health"
 )
@@ -45,9 +46,9 @@ func (s *Server) routes() http.Handler {
 	mux.HandleFunc("GET "+MetricsPath, func(w http.ResponseWriter, r *http.Request) {
 		s.writeValues(w, r, s.monitor.Metrics)
 	})
-	page := newPage(s)
+	page := sync.OnceValue(func() *page { return newPage(s) })
 	mux.HandleFunc("GET "+PagePath+"{$}", func(w http.ResponseWriter, r *http.Request) {
-		page.serve(w, r, s.maySee(r))
+		page().serve(w, r, s.maySee(r))
 	})
 	return s.closing(mux)
 }

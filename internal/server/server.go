@@ -76,7 +76,7 @@ func New(monitor *health.Monitor, connections *Connections, options Options) *Se
 		// No document wants a body, but net/http reads a small one before it answers.
 		ReadTimeout: 10 * time.Second,
 		// An answer fits the socket's buffer: a write that blocks has a reader that left.
-		// The history alone does not, and at 65 KB it takes eight round trips.
+		// The page (20 KB) and the history (65 KB) do not, and take a few round trips.
 		WriteTimeout: 10 * time.Second,
 		// Longer than the 10-30 s at which probes and load balancers come back.
 		IdleTimeout: 60 * time.Second,
