@@ -15,6 +15,7 @@ import (
 	"strconv"
 	"syscall"
 	"time"
+	"unsafe"
 
 	"github.com/halobuzz/healthd/internal/config"
 	"github.com/halobuzz/healthd/internal/health"
@@ -85,7 +86,7 @@ func (h *hog) grow(pieces int) error {
 // leakSpec says what a service that links our packages allocates.
 type leakSpec struct {
 	Live, Garbage int // bytes a second
-	Object        int // bytes of each live object: the smaller, the more work for the collector
+	Object        int // bytes of each live value: the smaller, the more work for the collector
 }
 
 // leakSecond is a line of its output: the collector's share of the CPU over one second.
@@ -136,7 +137,7 @@ func (s leakSpec) allocate() {
 	var sink []byte
 	var leaked, made int
 	for range time.Tick(time.Millisecond) {
-		for ; s.Live > 0 && leaked < due(s.Live); leaked += s.Object {
+		for ; s.Live > 0 && leaked < due(s.Live); leaked += int(unsafe.Sizeof(node{})) + s.Object {
 			live = &node{live, bytes.Repeat([]byte{1}, s.Object)} // written, so that it is resident
 		}
 		for ; made < due(s.Garbage); made += piece {
