@@ -104,7 +104,7 @@ func TestDrainShowsOnOpenConnections(t *testing.T) {
 	if code, last, err := monitoring.get("/api/v1/monitoring/health"); code != 200 || !last || err != nil {
 		t.Errorf("/api/v1/monitoring/health: code %d, last %v, %v, want 200 and the last", code, last, err)
 	}
-	if _, body := get(t, s.url("/readyz")); body != `{"status":"fail","output":"the service is shutting down"}`+"\n" {
+	if _, body := get(t, s.url("/readyz")); body != `{"status":"fail","output":"The service is shutting down"}`+"\n" {
 		t.Errorf("/readyz says %q", body)
 	}
 	if code := s.ended(5 * time.Second); code != 0 {

@@ -40,7 +40,7 @@ func TestSystemStuckSampler(t *testing.T) {
 	// The file is looked for every ten seconds, and a sample is stale ten seconds later.
 	eventually(t, 25*time.Second, "fails", func() bool {
 		resp, body := get(t, s.url("/api/v1/monitoring/health"))
-		return resp.StatusCode == 503 && strings.HasPrefix(body, `{"status":"fail","output":"memory was last measured`)
+		return resp.StatusCode == 503 && strings.HasPrefix(body, `{"status":"fail","output":"Memory was last measured`)
 	})
 	if resp, _ := get(t, s.url("/readyz")); resp.StatusCode != 503 {
 		t.Errorf("/readyz %d, want 503", resp.StatusCode)

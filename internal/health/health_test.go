@@ -262,7 +262,7 @@ func TestStuckSampler(t *testing.T) {
 		for range 50 {
 			time.Sleep(time.Second)
 			s := m.State()
-			if s.Status != Fail || s.Report.Code != 503 || s.Ready.Code != 503 || !bytes.HasPrefix(s.Report.Body, []byte(`{"status":"fail","output":"memory was last measured`)) {
+			if s.Status != Fail || s.Report.Code != 503 || s.Ready.Code != 503 || !bytes.HasPrefix(s.Report.Body, []byte(`{"status":"fail","output":"Memory was last measured`)) {
 				t.Fatalf("a stuck sampler is %s %d %s", s.Status, s.Report.Code, s.Report.Body)
 			}
 		}

@@ -26,7 +26,7 @@ type Options struct {
 // staleAfter is the age from which a sample says nothing any more: the sampler is stuck.
 const staleAfter = 10 * time.Second
 
-const staleOutput = "memory was last measured more than 10 s ago, so nothing is known of it now: restart the service if this stays"
+const staleOutput = "Memory was last measured more than 10 s ago, so nothing is known of it now: restart the service if this stays"
 
 // State is what one sample led to. It does not change.
 type State struct {

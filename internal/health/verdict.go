@@ -61,7 +61,7 @@ func (t *threshold) observe(now time.Time, value float64) {
 
 // check judges one value over time. It starts as pass.
 type check struct {
-	value string // what is judged, "memory in use"
+	value string // what is judged, "Memory in use"
 	of    string // what it is a share of
 	do    string // what to do when it is too high
 
@@ -73,7 +73,7 @@ type check struct {
 
 func newMemoryCheck(warn, fail float64) check {
 	return check{
-		value: "memory in use", of: "the container's limit",
+		value: "Memory in use", of: "the container's limit",
 		do:   "give the container more memory, or find what grows",
 		warn: threshold{percent: warn}, fail: threshold{percent: fail},
 	}

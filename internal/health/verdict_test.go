@@ -91,13 +91,13 @@ func TestOutput(t *testing.T) {
 		want   string
 	}{
 		{"warn", newMemoryCheck(80, 90), [][]float64{repeat(4, 85.04)},
-			"memory in use is 85.0 % of the container's limit, at or over the warning threshold of 80 %: give the container more memory, or find what grows"},
+			"Memory in use is 85.0 % of the container's limit, at or over the warning threshold of 80 %: give the container more memory, or find what grows"},
 		{"fail", newMemoryCheck(70, 95), [][]float64{repeat(4, 97)},
-			"memory in use is 97.0 % of the container's limit, at or over the failure threshold of 95 %: give the container more memory, or find what grows"},
+			"Memory in use is 97.0 % of the container's limit, at or over the failure threshold of 95 %: give the container more memory, or find what grows"},
 		{"clearing", newMemoryCheck(80, 90), [][]float64{repeat(4, 85), repeat(3, 60)},
-			"memory in use is 60.0 % of the container's limit, and not yet under 75 % for 10 s after it passed the warning threshold of 80 %: give the container more memory, or find what grows"},
+			"Memory in use is 60.0 % of the container's limit, and not yet under 75 % for 10 s after it passed the warning threshold of 80 %: give the container more memory, or find what grows"},
 		{"missing", newMemoryCheck(80, 90), [][]float64{repeat(4, 95), repeat(3, missing)},
-			"memory in use is not known now, and was 95.0 % of the container's limit after it passed the failure threshold of 90 %: give the container more memory, or find what grows"},
+			"Memory in use is not known now, and was 95.0 % of the container's limit after it passed the failure threshold of 90 %: give the container more memory, or find what grows"},
 		{"GOMEMLIMIT", newGoCheck(), [][]float64{repeat(4, 91)},
 			"Go memory that survives a collection is 91.0 % of GOMEMLIMIT, at or over the failure threshold of 90 %: raise GOMEMLIMIT, or find what keeps the heap alive, before the collector takes the CPU"},
 		{"GOMEMLIMIT warns", newGoCheck(), [][]float64{repeat(4, 75)},
@@ -190,12 +190,12 @@ func TestWorstCounts(t *testing.T) {
 		output           string // how it starts
 	}{
 		{10, 10, Pass, ""},
-		{85, 10, Warn, "memory in use"},
+		{85, 10, Warn, "Memory in use"},
 		{10, 80, Warn, "Go memory"},
-		{85, 80, Warn, "memory in use"},
+		{85, 80, Warn, "Memory in use"},
 		{85, 95, Fail, "Go memory"},
-		{95, 80, Fail, "memory in use"},
-		{95, 95, Fail, "memory in use"},
+		{95, 80, Fail, "Memory in use"},
+		{95, 95, Fail, "Memory in use"},
 	} {
 		sample := at(tt.workingSet, tt.live)
 		if r := judge(&sample); r.Status != tt.want || !strings.HasPrefix(r.Output, tt.output) {

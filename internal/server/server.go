@@ -50,7 +50,7 @@ func New(monitor *health.Monitor, connections *Connections, options Options) *Se
 		options:     options,
 		live:        health.NewDocument(health.Pass, ""),
 		bare:        make(map[health.Status]*health.Document),
-		notReady:    health.NewDocument(health.Fail, "the service is shutting down"),
+		notReady:    health.NewDocument(health.Fail, "The service is shutting down"),
 		denied:      health.NewText(http.StatusUnauthorized, "text/plain; charset=utf-8", []byte("this needs the header Authorization: Bearer MONITORING_TOKEN\n")),
 		bearer:      []string{"Bearer"},
 		contentType: []string{health.ContentType},
