@@ -60,6 +60,10 @@ fmt: ## format the sources; the one target that changes them
 survive: ## flood it and a plain net/http server, in containers (needs Docker, 15 min)
 	@DOCKER=$(DOCKER) go test -tags e2e -count 1 -timeout 60m -v -run '^TestSurvive' ./internal/e2e
 
+.PHONY: page
+page: ## test the page in headless Chromium (needs chromium and root)
+	@go test -tags e2e -count 1 -v -run '^TestBrowser' ./internal/e2e
+
 .PHONY: verdicts
 verdicts: ## show how long before a kill it warns, and that it is steady (needs Docker, 5 min)
 	@DOCKER=$(DOCKER) CGO_ENABLED=0 go test -tags e2e -count 1 -timeout 20m -v -run '^TestVerdict' ./internal/e2e

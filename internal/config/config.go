@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/netip"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -114,13 +115,14 @@ func LoadAddress(getenv func(string) string, dotenv string) (Address, error) {
 // source is where values come from, and what was wrong with them.
 type source struct {
 	getenv   func(string) string
-	name     string // of the file
+	path     string // of the file
+	name     string // which is what is shown
 	file     map[string]string
 	problems []error
 }
 
 func open(getenv func(string) string, dotenv string) *source {
-	s := &source{getenv: getenv, name: filepath.Base(dotenv)}
+	s := &source{getenv: getenv, path: dotenv, name: filepath.Base(dotenv)}
 	// Read leaves the process environment alone, where Load would change it.
 	file, err := godotenv.Read(dotenv)
 	pathErr, isPath := errors.AsType[*fs.PathError](err)
@@ -158,10 +160,25 @@ func (s *source) address() Address {
 func (s *source) token() string {
 	const key = "MONITORING_TOKEN"
 	token := s.raw(key)
+	if token == s.file[key] && expands(s.path, key) {
+		s.problems = append(s.problems, fmt.Errorf("%s: its value in %s has a $ outside single quotes", key, s.name))
+	}
 	if len(token) > 4096 || strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }) {
 		s.problems = append(s.problems, fmt.Errorf("%s: its value (not shown) is not up to 4096 visible ASCII characters", key))
 	}
 	return token
+}
+
+// expands says whether the file sets key to something with a $ that the parser replaces,
+// mostly by nothing: a token would lose a part of itself, or all and let anyone in.
+func expands(path, key string) bool {
+	file, _ := os.ReadFile(path)
+	for line := range strings.Lines(string(file)) {
+		if !strings.HasPrefix(strings.TrimSpace(line), "#") && strings.Contains(line, key) && strings.Contains(line, "$") && !strings.Contains(line, "'") {
+			return true
+		}
+	}
+	return false
 }
 
 // value reads one key. What parse refuses is a problem: the value is not want.

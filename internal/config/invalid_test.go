@@ -176,7 +176,17 @@ func TestLoadInvalidToken(t *testing.T) {
 			t.Errorf("Load(MONITORING_TOKEN=%q) = %v, want %s", token, err, want)
 		}
 	}
-	_, err := Load(env(nil), writeDotenv(t, "MONITORING_TOKEN='hunter2 '\n"))
+	for _, line := range []string{"MONITORING_TOKEN=$hunter2", "MONITORING_TOKEN=$HUNTER2", "export MONITORING_TOKEN=\"hunter2$X\"", "MONITORING_TOKEN: hun${T}er2"} {
+		_, err := Load(env(nil), writeDotenv(t, line+"\n"))
+		if want := "MONITORING_TOKEN: its value in .env has a $ outside single quotes"; err == nil || err.Error() != want {
+			t.Errorf("Load(.env %s) = %v, want %s", line, err, want)
+		}
+	}
+	c, err := Load(env(nil), writeDotenv(t, "# MONITORING_TOKEN=$x\nMONITORING_TOKEN='$HUNTER2'\nOTHER=$X\n"))
+	if err != nil || c.MonitoringToken != "$HUNTER2" {
+		t.Errorf("Load(single quotes) = %q, %v, want the value as it stands", c.MonitoringToken, err)
+	}
+	_, err = Load(env(nil), writeDotenv(t, "MONITORING_TOKEN='hunter2 '\n"))
 	if err == nil || strings.Contains(err.Error(), "hunter2") {
 		t.Errorf("Load(.env) = %v, want an error without the value", err)
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -48,15 +49,15 @@ func (s *service) pastOf() map[string][]*float64 {
 }
 
 // limitedTo makes a memory cgroup, of whichever version there is, and a command line
-// that starts in it what follows. It needs root.
-func limitedTo(t *testing.T, bytes int64) []string {
+// that starts in it what follows. It needs root. The limit can be written to file later.
+func limitedTo(t *testing.T, bytes int64) (file string, in []string) {
 	t.Helper()
 	parent, file := "/sys/fs/cgroup", "memory.max"
 	if _, err := os.Stat(parent + "/memory"); err == nil {
 		parent, file = parent+"/memory", "memory.limit_in_bytes"
 	}
 	dir := newGroup(t, parent, map[string]string{file: strconv.FormatInt(bytes, 10)})
-	return []string{"/bin/sh", "-c", "echo $$ >" + dir + "/cgroup.procs && exec \"$@\"", "sh"}
+	return filepath.Join(dir, file), []string{"/bin/sh", "-c", "echo $$ >" + dir + "/cgroup.procs && exec \"$@\"", "sh"}
 }
 
 // limited starts the service with room for 256 MiB, on a port.
@@ -66,6 +67,30 @@ func limited(t *testing.T, port int, in []string, env ...string) *service {
 	cmd.Args = append(in, cmd.Path)
 	cmd.Path = in[0]
 	return launch(t, port, cmd)
+}
+
+// TestBrowserLimitLifted has a verdict outlive its value, which must not stop the page.
+func TestBrowserLimitLifted(t *testing.T) {
+	b := newBrowser(t)
+	file, in := limitedTo(t, 24<<20)
+	s := limited(t, freePort(t), in, "MEMORY_WARN_PERCENT=6", "MEMORY_FAIL_PERCENT=7")
+	const bars = `[...document.querySelectorAll('#Container svg')].filter(e => e.checkVisibility()).length`
+	b.open(s.url("/"))
+	b.says(15*time.Second, verdict, "Failing")
+	b.says(0, bars, "1")
+	none := "max"
+	if strings.HasSuffix(file, "memory.limit_in_bytes") {
+		none = "-1"
+	}
+	if err := os.WriteFile(file, []byte(none), 0); err != nil {
+		t.Fatal(err)
+	}
+	b.says(10*time.Second, bars, "0")
+	b.says(0, verdict, "Failing")
+	uptime := b.text(`document.querySelector('[data-key=uptimeSeconds]').textContent`)
+	eventually(t, 10*time.Second, "shows another uptime", func() bool {
+		return b.text(`document.querySelector('[data-key=uptimeSeconds]').textContent`) != uptime
+	})
 }
 
 // TestBrowser looks at the page in a real browser, over a service with real history.
@@ -78,7 +103,8 @@ func TestBrowser(t *testing.T) {
 			f(step)
 		})
 	}
-	in, port := limitedTo(t, 256<<20), freePort(t)
+	_, in := limitedTo(t, 256<<20)
+	port := freePort(t)
 	s := limited(t, port, in, "GOMEMLIMIT=64MiB", "SERVICE_NAME=<b>api</b>")
 	b.open(s.url("/"))
 	b.says(5*time.Second, verdict, "Healthy")
@@ -192,11 +218,10 @@ func TestBrowser(t *testing.T) {
 func testScale(t *testing.T, b *browser, s *service, scale string) {
 	type mark struct{ Bytes, Y float64 }
 	var plot struct {
-		Scale         string
-		Grid, Limits  []mark
-		RSS           [][2]float64
-		Left, Right   float64
-		Points, Label int
+		Scale        string
+		Label        int
+		Grid, Limits []mark
+		RSS          [][2]float64
 	}
 	b.eval(&plot, `(() => {
 		const marks = s => [...document.querySelectorAll(s)].map(e => ({ bytes: +e.dataset.bytes, y: +e.getAttribute('d').match(/^M\S+ (\S+)H/)[1] }))

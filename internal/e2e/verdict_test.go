@@ -82,7 +82,7 @@ func watch(t *testing.T, url func(string) string) (stop func() []observation) {
 	}
 }
 
-// first is when the service first said status, by ok; the zero time for never.
+// first is when the service first gave a report that is ok; the zero time for never.
 func first(seen []observation, ok func(*health.Report) bool) time.Time {
 	for i := range seen {
 		if ok(&seen[i].report) {
@@ -265,7 +265,7 @@ func TestVerdictSpiral(t *testing.T) {
 	}
 	t.Logf("warn %.1f s before the collapse, fail %.1f s after", at.Sub(warn).Seconds(), fail.Sub(at).Seconds())
 	if warn.Sub(at) > time.Second { // the figures of a second come at its end
-		t.Errorf("warn %v after the collapse, want it before", warn.Sub(at))
+		t.Errorf("warn %v after the collapse, want at most 1 s", warn.Sub(at))
 	}
 	if fail.Sub(at) > 5*time.Second {
 		t.Errorf("fail %v after the collapse, want at most 5 s", fail.Sub(at))

@@ -14,7 +14,7 @@ const ContentType = "application/health+json"
 type Document struct {
 	Code   int      // HTTP status: 200 for pass and warn, 503 for fail
 	Type   []string // media type, as a header's value; nil for ContentType
-	Body   []byte   // one line of JSON, or Metrics
+	Body   []byte   // one line of JSON, or text
 	Length []string // of Body, as a header's value
 }
 

@@ -289,6 +289,41 @@ func TestStuckSampler(t *testing.T) {
 	})
 }
 
+// TestStuckSamplerWhileFailing: the last line before a kill must give the reason of now.
+func TestStuckSamplerWhileFailing(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		m := newSystem(950).monitor()
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			m.Log(ctx, slog.New(slog.NewTextHandler(&log, nil)), 0, math.MaxInt64)
+		}()
+		fill := func() {
+			for range 5 {
+				time.Sleep(time.Second)
+				m.sample()
+			}
+		}
+		fill()
+		time.Sleep(30 * time.Second)
+		fill()
+		synctest.Wait()
+		cancel()
+		<-done
+		var got []string
+		for line := range strings.Lines(log.String()) {
+			_, output, _ := strings.Cut(line, "output=\"")
+			got = append(got, strings.Fields(output)[0]+" "+strings.Fields(output)[1])
+		}
+		if want := []string{"Memory in", "Memory was", "Memory in"}; !slices.Equal(got, want) {
+			t.Errorf("logged %q, want %q", got, want)
+		}
+	})
+}
+
 // TestRoundIsCheap bounds what a sample costs, so that RSS after an hour is RSS after
 // a minute.
 func TestRoundIsCheap(t *testing.T) {

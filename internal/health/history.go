@@ -11,7 +11,9 @@ import (
 
 // History is the last hour and the last day, as one line of JSON in columns. It is encoded
 // when it is asked for, once for each point of the hour: at most once in 10 s.
-func (m *Monitor) History() *Document { return m.historyDoc.get(m.history.points, m.history.encode) }
+func (m *Monitor) History() *Document {
+	return m.historyDoc.get(m.history.points, func(int64) *Document { return m.history.encode() })
+}
 
 // The columns of a point. Of a measured value the last one in the step comes first, then
 // the lowest, then the highest.
@@ -168,7 +170,8 @@ type history struct {
 	hour, day series
 	changes   ring[change]
 	status    Status
-	completed int64 // points of the hour, those that the ring has lost included
+	at        time.Time // of the last sample
+	completed int64     // points of the hour, those that the ring has lost included
 }
 
 func newHistory() *history {
@@ -188,6 +191,14 @@ func (h *history) observe(now time.Time, sample *memory.Sample, status Status) {
 		h.completed++
 	}
 	h.day.observe(now.Unix(), sample)
+	for h.changes.n > 0 && h.changes.at(h.changes.n-1).time > now.Unix() {
+		h.changes.n-- // the clock was set back, as for the points
+	}
+	if stale := h.at.Add(staleAfter); !h.at.IsZero() && now.After(stale) {
+		h.changes.push(change{stale.Unix(), Fail}) // which the sampler could not say then
+		h.status = Fail
+	}
+	h.at = now
 	if status != h.status {
 		h.changes.push(change{now.Unix(), status})
 		h.status = status
@@ -202,7 +213,7 @@ func (h *history) points() int64 {
 
 // encode writes the JSON itself: encoding/json would need the columns first, and holds
 // the whole twice more. There are but whole numbers and the three words of Status in it.
-func (h *history) encode(int64) *Document {
+func (h *history) encode() *Document {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	const each = 10 // bytes of a number, mostly, with its comma

@@ -39,7 +39,7 @@ type historySeries struct {
 
 func (h *history) decode(t *testing.T) historyDocument {
 	t.Helper()
-	body := string(h.encode(0).Body)
+	body := string(h.encode().Body)
 	d := json.NewDecoder(strings.NewReader(body))
 	d.DisallowUnknownFields()
 	var doc historyDocument
@@ -71,7 +71,7 @@ func TestHistoryDocument(t *testing.T) {
 			`"workingSetBytes":[],"workingSetMinBytes":[],"workingSetMaxBytes":[],"limitBytes":[]}`
 		want := `{"version":"1","time":"2000-01-01T00:00:00Z","hour":{"stepSeconds":10,` + empty + `,"day":{"stepSeconds":300,` + empty +
 			`,"changes":{"timeUnixSeconds":[],"status":[]}}` + "\n"
-		d := h.encode(0)
+		d := h.encode()
 		if string(d.Body) != want {
 			t.Errorf("encoded\n%s, want\n%s", d.Body, want)
 		}
@@ -92,11 +92,44 @@ func TestHistoryDocument(t *testing.T) {
 			`"workingSetBytes":[9,3,null],"workingSetMinBytes":[9,3,null],"workingSetMaxBytes":[27,21,null],"limitBytes":[1000,1000,null]},` +
 			`"day":{"stepSeconds":300,"timeUnixSeconds":[900],"heapBytes":[0],"heapMinBytes":[0],"heapMaxBytes":[9],"rssBytes":[2],"rssMinBytes":[2],"rssMaxBytes":[18],` +
 			`"workingSetBytes":[3],"workingSetMinBytes":[3],"workingSetMaxBytes":[27],"limitBytes":[null]},` +
-			`"changes":{"timeUnixSeconds":[1009,1012,1200],"status":["warn","pass","fail"]}}` + "\n"
-		if got := string(h.encode(0).Body); got != want {
+			`"changes":{"timeUnixSeconds":[1009,1012,1030],"status":["warn","pass","fail"]}}` + "\n"
+		if got := string(h.encode().Body); got != want {
 			t.Errorf("encoded\n%s, want\n%s", got, want)
 		}
 	})
+}
+
+// TestHistoryChanges: no change lies in the future, and a stuck sampler's failure is one.
+func TestHistoryChanges(t *testing.T) {
+	t.Parallel()
+	type sample struct {
+		unix   int64
+		status Status
+	}
+	for _, tt := range []struct {
+		name    string
+		samples []sample
+		times   []int64
+		want    []Status
+	}{
+		{"none", []sample{{100, Pass}, {101, Pass}}, []int64{}, []Status{}},
+		{"warn and back", []sample{{100, Pass}, {101, Warn}, {102, Pass}}, []int64{101, 102}, []Status{Warn, Pass}},
+		{"clock set back", []sample{{100, Pass}, {101, Warn}, {50, Warn}, {51, Fail}}, []int64{51}, []Status{Fail}},
+		{"stuck", []sample{{100, Pass}, {150, Pass}}, []int64{110, 150}, []Status{Fail, Pass}},
+		{"stuck while it warned", []sample{{99, Pass}, {100, Warn}, {150, Warn}}, []int64{100, 110, 150}, []Status{Warn, Fail, Warn}},
+		{"late and not stuck", []sample{{100, Pass}, {110, Pass}}, []int64{}, []Status{}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			h := newHistory()
+			for _, s := range tt.samples {
+				h.observe(time.Unix(s.unix, 0), sized(1), s.status)
+			}
+			if got := h.decode(t).Changes; !slices.Equal(got.TimeUnixSeconds, tt.times) || !slices.Equal(got.Status, tt.want) {
+				t.Errorf("changes %v %v, want %v %v", got.TimeUnixSeconds, got.Status, tt.times, tt.want)
+			}
+		})
+	}
 }
 
 // TestHistoryWraps feeds two days, and holds what is left against the samples.
@@ -283,7 +316,7 @@ func BenchmarkHistory(b *testing.B) {
 	b.ReportAllocs()
 	var d *Document
 	for b.Loop() {
-		d = h.encode(0)
+		d = h.encode()
 	}
 	b.ReportMetric(float64(len(d.Body)), "bytes")
 }

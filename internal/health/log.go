@@ -59,8 +59,8 @@ func (m *Monitor) Log(ctx context.Context, log *slog.Logger, interval time.Durat
 				stale.Reset(staleAfter)
 				waiting = false
 			case <-stale.C:
-				status = m.stale.Status
-				log.LogAttrs(ctx, status.level(), "status changed", s.statusAttrs(status, m.stale.Output)...)
+				log.LogAttrs(ctx, m.stale.Status.level(), "status changed", s.statusAttrs(m.stale.Status, m.stale.Output)...)
+				status = "" // whatever comes next is news
 			}
 		}
 	}

@@ -12,7 +12,12 @@ import (
 // Metrics is the newest published state in Prometheus' text format 0.0.4. It is encoded
 // when it is first asked for. What was not measured is not in it. It is a failure when the
 // newest state is too old.
-func (m *Monitor) Metrics() *Document { return m.metrics.get(m.State, m.encodeMetrics) }
+func (m *Monitor) Metrics() *Document {
+	if s := m.State(); s == &m.stale {
+		return &s.Report // a scraper must notice, and keeps what it knew
+	}
+	return m.metrics.get(m.state.Load, m.encodeMetrics)
+}
 
 // cached is a Document that is made when it is asked for, and once for each key.
 type cached[K comparable] struct {
@@ -53,9 +58,6 @@ const (
 // encodeMetrics uses the names that client_golang and cAdvisor gave these values, since
 // dashboards know them.
 func (m *Monitor) encodeMetrics(s *State) *Document {
-	if s == &m.stale {
-		return &s.Report // a scraper must notice, and keeps what it knew
-	}
 	sample, container := &s.Sample, &s.Sample.Container
 	rss := memory.Value{N: sample.RSS, OK: sample.RSSSource == "kernel"}
 	maxFiles := memory.Value{N: int64(m.reporter.options.MaxFiles)}

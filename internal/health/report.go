@@ -78,10 +78,10 @@ type Checks struct {
 	GoMemLimit []Check `json:"gomemlimit:utilization,omitempty"`
 }
 
-// Check is one judged value. It is absent from a status that outlives its value.
+// Check is one judged value.
 type Check struct {
 	ComponentType string   `json:"componentType"`
-	ObservedValue *float64 `json:"observedValue,omitempty"`
+	ObservedValue *float64 `json:"observedValue,omitempty"` // absent when the status outlives it
 	ObservedUnit  string   `json:"observedUnit"`
 	Status        Status   `json:"status"`
 	Time          string   `json:"time"`

@@ -138,13 +138,14 @@ func TestToken(t *testing.T) {
 // TestValuesToken: who lacks the token gets 401, a challenge and no value.
 func TestValuesToken(t *testing.T) {
 	t.Parallel()
-	for _, path := range []string{MetricsPath, HistoryPath} {
+	for _, request := range []string{"GET " + MetricsPath, "GET " + HistoryPath, "HEAD " + MetricsPath, "HEAD " + HistoryPath} {
+		method, path, _ := strings.Cut(request, " ")
 		for _, tt := range []struct {
 			authorization string
 			code          int
 			challenge     string
 		}{{"", 401, "Bearer"}, {"Bearer wrong", 401, "Bearer"}, {"Bearer right", 200, ""}} {
-			r := httptest.NewRequest("GET", path, nil)
+			r := httptest.NewRequest(method, path, nil)
 			r.Header.Set("Authorization", tt.authorization)
 			w := serve(t, container64("1"), "right", false, r)
 			if got := w.Header().Get("WWW-Authenticate"); w.Code != tt.code || got != tt.challenge {
@@ -153,6 +154,24 @@ func TestValuesToken(t *testing.T) {
 			if values := strings.Contains(w.Body.String(), "eapBytes") || strings.Contains(w.Body.String(), "_bytes"); values != (tt.code == 200) {
 				t.Errorf("%s with %q: values %v in %s", path, tt.authorization, values, w.Body)
 			}
+		}
+	}
+}
+
+// TestPageToken: the page is for anyone, and its figures are not.
+func TestPageToken(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		authorization string
+		sees          bool
+	}{{"", false}, {"Bearer wrong", false}, {"Bearer right", true}} {
+		r := httptest.NewRequest("GET", PagePath, nil)
+		r.Header.Set("Accept", "text/html")
+		r.Header.Set("Authorization", tt.authorization)
+		w := serve(t, container64("1"), "right", false, r)
+		rows := visible(w.Body.String())
+		if got := len(rows) > 1; w.Code != 200 || rows["Status"] != "pass" || got != tt.sees {
+			t.Errorf("with %q: %d, %v", tt.authorization, w.Code, rows)
 		}
 	}
 }
