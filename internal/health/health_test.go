@@ -154,18 +154,29 @@ func TestMonitorPublishes(t *testing.T) {
 	})
 }
 
+// logs starts the log; stop ends it and returns what it wrote.
+func logs(t *testing.T, m *Monitor, interval time.Duration) (stop func() string) {
+	var log bytes.Buffer
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		m.Log(ctx, slog.New(slog.NewTextHandler(&log, nil)), interval, math.MaxInt64)
+	}()
+	return func() string {
+		synctest.Wait()
+		cancel()
+		<-done
+		return log.String()
+	}
+}
+
 // TestLog drives the log on a simulated clock: a line per interval, a line per change.
 func TestLog(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var log bytes.Buffer
 		m := newSystem(100).monitor()
-		ctx, cancel := context.WithCancel(t.Context())
-		done := make(chan struct{})
-		go func() {
-			defer close(done)
-			m.Log(ctx, slog.New(slog.NewTextHandler(&log, nil)), 10*time.Second, math.MaxInt64)
-		}()
+		stop := logs(t, m, 10*time.Second)
 		publish := func(workingSet int) {
 			time.Sleep(Period)
 			m.reader = memory.NewReader(newSystem(workingSet), math.MaxInt64)
@@ -175,10 +186,9 @@ func TestLog(t *testing.T) {
 		for _, workingSet := range slices.Concat(slices.Repeat([]int{100}, 3), slices.Repeat([]int{850}, 5), slices.Repeat([]int{950}, 5), slices.Repeat([]int{100}, 12)) {
 			publish(workingSet)
 		}
-		cancel()
-		<-done
+		log := stop()
 		var got []string
-		for line := range strings.Lines(log.String()) {
+		for line := range strings.Lines(log) {
 			fields := strings.SplitN(line, " ", 4)
 			got = append(got, strings.TrimSpace(fields[1]+" "+fields[2]))
 			for _, name := range []string{"heapBytes=", "goBytes=", "rssBytes=", "workingSetBytes=", "limitBytes=1000", "usedPercent="} {
@@ -195,7 +205,7 @@ func TestLog(t *testing.T) {
 			"level=INFO msg=\"status",
 		}
 		if strings.Join(got, "\n") != strings.Join(want, "\n") {
-			t.Errorf("logged\n%s\nwant\n%s", log.String(), strings.Join(want, "\n"))
+			t.Errorf("logged\n%s\nwant\n%s", log, strings.Join(want, "\n"))
 		}
 	})
 }
@@ -204,16 +214,10 @@ func TestLog(t *testing.T) {
 func TestLogEvictions(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var log bytes.Buffer
 		var evicted int64
 		m := NewMonitor(memory.NewReader(newSystem(100), math.MaxInt64),
 			func() Connections { return Connections{Open: 8, Limit: 8, Evicted: evicted} }, testOptions)
-		ctx, cancel := context.WithCancel(t.Context())
-		done := make(chan struct{})
-		go func() {
-			defer close(done)
-			m.Log(ctx, slog.New(slog.NewTextHandler(&log, nil)), 0, math.MaxInt64)
-		}()
+		stop := logs(t, m, 0)
 		publish := func(seconds int, each int64) {
 			for range seconds {
 				time.Sleep(Period)
@@ -226,10 +230,9 @@ func TestLogEvictions(t *testing.T) {
 		publish(300, 1000)
 		publish(70, 0)
 		publish(10, 7)
-		cancel()
-		<-done
+		log := stop()
 		var got []string
-		for line := range strings.Lines(log.String()) {
+		for line := range strings.Lines(log) {
 			got = append(got, strings.TrimSpace(line[strings.Index(line, "level="):]))
 		}
 		want := []string{
@@ -247,14 +250,8 @@ func TestLogEvictions(t *testing.T) {
 func TestStuckSampler(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var log bytes.Buffer
 		m := newSystem(100).monitor()
-		ctx, cancel := context.WithCancel(t.Context())
-		done := make(chan struct{})
-		go func() {
-			defer close(done)
-			m.Log(ctx, slog.New(slog.NewTextHandler(&log, nil)), time.Second, math.MaxInt64)
-		}()
+		stop := logs(t, m, time.Second)
 		time.Sleep(10 * time.Second)
 		if got := m.State(); got.Status != Pass {
 			t.Errorf("%s after 10 s, want pass", got.Status)
@@ -270,20 +267,18 @@ func TestStuckSampler(t *testing.T) {
 		if got := m.State(); got.Status != Pass || got.Report.Code != 200 {
 			t.Errorf("%s %d after a sample, want pass and 200", got.Status, got.Report.Code)
 		}
-		synctest.Wait()
-		cancel()
-		<-done
+		log := stop()
 		var got []string
-		for line := range strings.Lines(log.String()) {
+		for line := range strings.Lines(log) {
 			if strings.Contains(line, "status changed") {
 				_, status, _ := strings.Cut(line, "status=")
 				got = append(got, strings.Fields(line)[1]+" "+strings.Fields(status)[0])
 			}
 		}
 		if want := []string{"level=ERROR fail", "level=INFO pass"}; !slices.Equal(got, want) {
-			t.Errorf("logged %q, want %q:\n%s", got, want, &log)
+			t.Errorf("logged %q, want %q:\n%s", got, want, log)
 		}
-		if n := strings.Count(log.String(), "msg=vitals"); n != 1 {
+		if n := strings.Count(log, "msg=vitals"); n != 1 {
 			t.Errorf("%d lines of vitals from a stuck sampler, want the first alone", n)
 		}
 	})
@@ -293,14 +288,8 @@ func TestStuckSampler(t *testing.T) {
 func TestStuckSamplerWhileFailing(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var log bytes.Buffer
 		m := newSystem(950).monitor()
-		ctx, cancel := context.WithCancel(t.Context())
-		done := make(chan struct{})
-		go func() {
-			defer close(done)
-			m.Log(ctx, slog.New(slog.NewTextHandler(&log, nil)), 0, math.MaxInt64)
-		}()
+		stop := logs(t, m, 0)
 		fill := func() {
 			for range 5 {
 				time.Sleep(time.Second)
@@ -310,11 +299,9 @@ func TestStuckSamplerWhileFailing(t *testing.T) {
 		fill()
 		time.Sleep(30 * time.Second)
 		fill()
-		synctest.Wait()
-		cancel()
-		<-done
+		log := stop()
 		var got []string
-		for line := range strings.Lines(log.String()) {
+		for line := range strings.Lines(log) {
 			_, output, _ := strings.Cut(line, "output=\"")
 			got = append(got, strings.Fields(output)[0]+" "+strings.Fields(output)[1])
 		}
