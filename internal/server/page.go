@@ -39,7 +39,8 @@ type page struct {
 	server     *Server
 	head, tail string
 	policy     []string
-	html, text []string // media types
+	html       []string        // media type
+	list       health.Document // for anything but a browser
 
 	mu     sync.Mutex
 	tables [2]table // without details, and with them
@@ -61,7 +62,7 @@ func newPage(s *Server) *page {
 		policy: []string{"default-src 'none'; script-src " + inline("script") + "; style-src " + inline("style") +
 			"; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"},
 		html: []string{"text/html; charset=utf-8"},
-		text: []string{"text/plain; charset=utf-8"},
+		list: health.NewText(http.StatusOK, "text/plain; charset=utf-8", []byte(endpoints)),
 	}
 }
 
@@ -77,23 +78,21 @@ func inline(element string) string {
 // endpoints to anything else.
 func (p *page) serve(w http.ResponseWriter, r *http.Request, details bool) {
 	h := w.Header()
+	h.Set("Vary", "Accept")
+	if !strings.Contains(r.Header.Get("Accept"), "text/html") {
+		p.server.write(w, r, &p.list)
+		return
+	}
+	t := p.table(details)
+	h["Content-Type"] = p.html
 	h["Cache-Control"] = p.server.cache
 	h["X-Content-Type-Options"] = p.server.sniff
-	h.Set("Vary", "Accept")
-	if strings.Contains(r.Header.Get("Accept"), "text/html") {
-		t := p.table(details)
-		h["Content-Type"] = p.html
-		h["Content-Length"] = t.length
-		h["Content-Security-Policy"] = p.policy
-		h.Set("Referrer-Policy", "no-referrer")
-		// In three pieces: the whole would be a copy for each State.
-		for _, part := range [...]string{p.head, t.html, p.tail} {
-			io.WriteString(w, part)
-		}
-	} else {
-		h["Content-Type"] = p.text
-		h.Set("Content-Length", strconv.Itoa(len(endpoints)))
-		io.WriteString(w, endpoints)
+	h["Content-Length"] = t.length
+	h["Content-Security-Policy"] = p.policy
+	h.Set("Referrer-Policy", "no-referrer")
+	// In three pieces: the whole would be a copy for each State.
+	for _, part := range [...]string{p.head, t.html, p.tail} {
+		io.WriteString(w, part)
 	}
 	p.server.logRequest(r, http.StatusOK)
 }
