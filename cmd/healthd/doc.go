@@ -36,6 +36,8 @@
 //	LOG_FORMAT=text         text or json
 //	LOG_LEVEL=info          debug, info, warn or error
 //
+// It runs on one processor, unless GOMAXPROCS in the environment says otherwise.
+//
 // Signals: SIGTERM drains and stops, SIGINT stops without the drain, a second one
 // ends it at once.
 //

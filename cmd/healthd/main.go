@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -19,6 +20,7 @@ import (
 	"github.com/halobuzz/healthd/internal/health"
 	"github.com/halobuzz/healthd/internal/memory"
 	"github.com/halobuzz/healthd/internal/probe"
+	_ "github.com/halobuzz/healthd/internal/processors"
 	"github.com/halobuzz/healthd/internal/server"
 )
 
@@ -112,6 +114,9 @@ func serve(getenv func(string) string, stdout, stderr io.Writer) int {
 		return exitUsage
 	}
 
+	if n, err := strconv.ParseInt(getenv("GOMAXPROCS"), 10, 32); err == nil {
+		runtime.GOMAXPROCS(int(n)) // which leaves it alone unless n > 0
+	}
 	memory.RefuseHugePages()
 	reader := memory.NewReader(os.DirFS("/"), cfg.MemoryLimit)
 	openFiles := server.OpenFiles()

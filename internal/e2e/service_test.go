@@ -162,6 +162,16 @@ func TestReport(t *testing.T) {
 	t.Logf("rssBytes %d, VmRSS %d", s.report().Memory.RSSBytes, vmRSS(t, s.cmd.Process.Pid))
 }
 
+// TestProcessors: one, unless the environment says otherwise.
+func TestProcessors(t *testing.T) {
+	t.Parallel()
+	for value, want := range map[string]int{"": 1, "0": 1, "many": 1, "3": 3} {
+		if got := start(t, "GOMAXPROCS="+value).report().Runtime.GOMAXPROCS; got != want {
+			t.Errorf("GOMAXPROCS=%s: gomaxprocs %d, want %d", value, got, want)
+		}
+	}
+}
+
 func parseTime(t *testing.T, s string) time.Time {
 	t.Helper()
 	at, err := time.Parse("2006-01-02T15:04:05Z", s)
