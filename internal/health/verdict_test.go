@@ -100,8 +100,8 @@ func TestOutput(t *testing.T) {
 			"Memory in use is not known now, and was 95.0 % of the container's limit after it passed the failure threshold of 90 %: give the container more memory, or find what grows"},
 		{"GOMEMLIMIT", newGoCheck(), [][]float64{repeat(4, 91)},
 			"Go memory that survives a collection is 91.0 % of GOMEMLIMIT, at or over the failure threshold of 90 %: raise GOMEMLIMIT, or find what keeps the heap alive, before the collector takes the CPU"},
-		{"GOMEMLIMIT warns", newGoCheck(), [][]float64{repeat(4, 75)},
-			"Go memory that survives a collection is 75.0 % of GOMEMLIMIT, at or over the warning threshold of 75 %: raise GOMEMLIMIT, or find what keeps the heap alive, before the collector takes the CPU"},
+		{"GOMEMLIMIT warns", newGoCheck(), [][]float64{repeat(4, 55)},
+			"Go memory that survives a collection is 55.0 % of GOMEMLIMIT, at or over the warning threshold of 55 %: raise GOMEMLIMIT, or find what keeps the heap alive, before the collector takes the CPU"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -150,6 +150,7 @@ func TestUtilization(t *testing.T) {
 		{"high counts", container(measured(799), measured(1000), measured(800)), Fail, 99.9, -1},
 		{"RSS without a working set", container(none, measured(1000), none), Warn, 85, -1},
 		{"Go, no collection yet", golang(700, none, 150, 100, measured(1000)), Warn, -1, 75},
+		{"Go, under", golang(0, measured(449), 900, 800, measured(1000)), Pass, -1, 54.9},
 		{"Go, live heap and what is not heap", golang(999, measured(500), 900, 600, measured(1000)), Warn, -1, 80},
 		{"Go, measured zero live", golang(999, measured(0), 1000, 900, measured(1000)), Pass, -1, 10},
 		{"Go, dead heap does not count", golang(980, measured(300), 1000, 980, measured(1000)), Pass, -1, 32},
