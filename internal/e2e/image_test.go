@@ -56,6 +56,8 @@ type container struct {
 	t    *testing.T
 	id   string
 	port int
+	dir  string // of its memory cgroup, seen from the host, once findGroup was called
+	v2   bool
 }
 
 func runImage(t *testing.T, args ...string) *container {
@@ -106,8 +108,7 @@ func (c *container) stop(within time.Duration) {
 	c.t.Logf("docker stop took %v", took)
 }
 
-// group is the container's memory cgroup, seen from the host.
-func (c *container) group() (dir string, v2 bool) {
+func (c *container) findGroup() *container {
 	c.t.Helper()
 	groups, err := os.ReadFile("/proc/" + c.inspect("{{.State.Pid}}") + "/cgroup")
 	if err != nil {
@@ -116,25 +117,29 @@ func (c *container) group() (dir string, v2 bool) {
 	for line := range strings.Lines(string(groups)) {
 		part := strings.SplitN(strings.TrimSpace(line), ":", 3)
 		if part[1] == "memory" {
-			return "/sys/fs/cgroup/memory" + part[2], false
+			c.dir, c.v2 = "/sys/fs/cgroup/memory"+part[2], false
+			return c
 		}
 		if part[1] == "" {
-			dir, v2 = "/sys/fs/cgroup"+part[2], true
+			c.dir, c.v2 = "/sys/fs/cgroup"+part[2], true
 		}
 	}
-	return dir, v2
+	if c.dir == "" {
+		c.t.Fatalf("no memory cgroup in %q", groups)
+	}
+	return c
 }
 
 // charged reads what the kernel charges to the container.
 func (c *container) charged() (usage, workingSet int64) {
 	c.t.Helper()
-	dir, v2 := c.group()
+	c.findGroup()
 	file, inactive := "memory.usage_in_bytes", "total_inactive_file "
-	if v2 {
+	if c.v2 {
 		file, inactive = "memory.current", "inactive_file "
 	}
-	usage = fileNumber(c.t, filepath.Join(dir, file), "")
-	return usage, usage - fileNumber(c.t, filepath.Join(dir, "memory.stat"), inactive)
+	usage = fileNumber(c.t, filepath.Join(c.dir, file), "")
+	return usage, usage - fileNumber(c.t, filepath.Join(c.dir, "memory.stat"), inactive)
 }
 
 // fileNumber reads the number after key at the start of a line.
