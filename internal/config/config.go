@@ -115,16 +115,20 @@ func LoadAddress(getenv func(string) string, dotenv string) (Address, error) {
 // source is where values come from, and what was wrong with them.
 type source struct {
 	getenv   func(string) string
-	path     string // of the file
-	name     string // which is what is shown
-	file     map[string]string
+	name     string            // of the file
+	text     string            // that is in it
+	file     map[string]string // what it sets
 	problems []error
 }
 
 func open(getenv func(string) string, dotenv string) *source {
-	s := &source{getenv: getenv, path: dotenv, name: filepath.Base(dotenv)}
-	// Read leaves the process environment alone, where Load would change it.
-	file, err := godotenv.Read(dotenv)
+	text, err := os.ReadFile(dotenv)
+	s := &source{getenv: getenv, name: filepath.Base(dotenv), text: string(text)}
+	var file map[string]string
+	if err == nil {
+		// It leaves the process environment alone, where Load would change it.
+		file, err = godotenv.Unmarshal(s.text)
+	}
 	pathErr, isPath := errors.AsType[*fs.PathError](err)
 	_, noKey := file[""]
 	switch {
@@ -137,10 +141,10 @@ func open(getenv func(string) string, dotenv string) *source {
 	case noKey:
 		// What the parser makes of "=x", and of a last line without "=".
 		s.problems = append(s.problems, fmt.Errorf("%s: has a line without a key or without =", s.name))
-		// A lost quote can put a neighbour's secret into a value: quote none of them.
-		file = nil
+	default:
+		// Only now: a lost quote can put a neighbour's secret into a value, to be quoted.
+		s.file = file
 	}
-	s.file = file
 	return s
 }
 
@@ -160,7 +164,7 @@ func (s *source) address() Address {
 func (s *source) token() string {
 	const key = "MONITORING_TOKEN"
 	token := s.raw(key)
-	if token == s.file[key] && expands(s.path, key) {
+	if token == s.file[key] && s.expands(key) {
 		s.problems = append(s.problems, fmt.Errorf("%s: its value in %s has a $ outside single quotes", key, s.name))
 	}
 	if len(token) > 4096 || strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }) {
@@ -171,9 +175,8 @@ func (s *source) token() string {
 
 // expands says whether the file sets key to something with a $ that the parser replaces,
 // mostly by nothing: a token would lose a part of itself, or all and let anyone in.
-func expands(path, key string) bool {
-	file, _ := os.ReadFile(path)
-	for line := range strings.Lines(string(file)) {
+func (s *source) expands(key string) bool {
+	for line := range strings.Lines(s.text) {
 		if !strings.HasPrefix(strings.TrimSpace(line), "#") && strings.Contains(line, key) && strings.Contains(line, "$") && !strings.Contains(line, "'") {
 			return true
 		}
