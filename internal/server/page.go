@@ -84,10 +84,7 @@ func (p *page) serve(w http.ResponseWriter, r *http.Request, details bool) {
 		return
 	}
 	t := p.table(details)
-	h["Content-Type"] = p.html
-	h["Cache-Control"] = p.server.cache
-	h["X-Content-Type-Options"] = p.server.sniff
-	h["Content-Length"] = t.length
+	p.server.setHeaders(h, p.html, t.length)
 	h["Content-Security-Policy"] = p.policy
 	h.Set("Referrer-Policy", "no-referrer")
 	// In three pieces: the whole would be a copy for each State.

@@ -114,17 +114,22 @@ func (s *Server) maySee(r *http.Request) bool {
 	return strings.EqualFold(scheme, "Bearer") && subtle.ConstantTimeCompare([]byte(token), []byte(s.options.Token)) == 1
 }
 
-// write sends a document. Assigning kept slices, where Header.Set would make new ones,
-// is what makes it free of allocations.
-func (s *Server) write(w http.ResponseWriter, r *http.Request, d *health.Document) {
-	h := w.Header()
-	h["Content-Type"] = s.contentType
-	if d.Type != nil {
-		h["Content-Type"] = d.Type
-	}
+// setHeaders sets what every answer has. Assigning kept slices, where Header.Set would make
+// new ones, is what makes it free of allocations.
+func (s *Server) setHeaders(h http.Header, mediaType, length []string) {
+	h["Content-Type"] = mediaType
 	h["Cache-Control"] = s.cache
 	h["X-Content-Type-Options"] = s.sniff
-	h["Content-Length"] = d.Length
+	h["Content-Length"] = length
+}
+
+// write sends a document.
+func (s *Server) write(w http.ResponseWriter, r *http.Request, d *health.Document) {
+	mediaType := d.Type
+	if mediaType == nil {
+		mediaType = s.contentType
+	}
+	s.setHeaders(w.Header(), mediaType, d.Length)
 	w.WriteHeader(d.Code)
 	w.Write(d.Body)
 	s.logRequest(r, d.Code)
