@@ -57,7 +57,7 @@ func limitedTo(t *testing.T, bytes int64) (file string, in []string) {
 		parent, file = parent+"/memory", "memory.limit_in_bytes"
 	}
 	dir := newGroup(t, parent, map[string]string{file: strconv.FormatInt(bytes, 10)})
-	return filepath.Join(dir, file), []string{"/bin/sh", "-c", "echo $$ >" + dir + "/cgroup.procs && exec \"$@\"", "sh"}
+	return filepath.Join(dir, file), entering(dir)
 }
 
 // limited starts the service with room for 256 MiB, on a port.
@@ -87,10 +87,9 @@ func TestBrowserLimitLifted(t *testing.T) {
 	}
 	b.says(10*time.Second, bars, "0")
 	b.says(0, verdict, "Failing")
-	uptime := b.text(`document.querySelector('[data-key=uptimeSeconds]').textContent`)
-	eventually(t, 10*time.Second, "shows another uptime", func() bool {
-		return b.text(`document.querySelector('[data-key=uptimeSeconds]').textContent`) != uptime
-	})
+	const uptime = `document.querySelector('[data-key=uptimeSeconds]').textContent`
+	was := b.text(uptime)
+	eventually(t, 10*time.Second, "shows another uptime", func() bool { return b.text(uptime) != was })
 }
 
 // TestBrowser looks at the page in a real browser, over a service with real history.

@@ -42,6 +42,11 @@ func setGroup(t *testing.T, dir, name, value string) {
 	}
 }
 
+// entering is a command line, for cgroup v1 or v2, that starts in a cgroup what follows.
+func entering(dir string) []string {
+	return []string{"/bin/sh", "-c", "echo $$ >" + dir + "/cgroup.procs && exec \"$@\"", "sh"}
+}
+
 // startIn runs the service in a cgroup.
 func startIn(t *testing.T, dir string, env ...string) *service {
 	t.Helper()

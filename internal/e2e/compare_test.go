@@ -277,8 +277,8 @@ func idleCharge(t *testing.T, c contender) int64 {
 		t.Fatal(err)
 	}
 	defer os.Remove(dir)
-	in := contender{command: append([]string{"sh", "-c", "echo $$ >" + dir + "/cgroup.procs && exec \"$@\"", "sh"}, c.command...), env: c.env}
-	s := in.start(t)
+	c.command = append(entering(dir), c.command...)
+	s := c.start(t)
 	time.Sleep(2 * time.Second)
 	charge := fileNumber(t, filepath.Join(dir, usage), "")
 	s.quit()

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/http"
 	"os/exec"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -299,7 +298,8 @@ func TestVerdictBusy(t *testing.T) {
 // join starts a role in the service's cgroup.
 func (g groupTarget) join(role string) *exec.Cmd {
 	// sh moves itself there, so that the caller need not keep the directory open.
-	cmd := exec.Command("sh", "-c", "echo $$ >"+g.dir+"/cgroup.procs && exec "+strconv.Quote(self(g.t)))
+	in := append(entering(g.dir), self(g.t))
+	cmd := exec.Command(in[0], in[1:]...)
 	cmd.Env = []string{role}
 	return cmd
 }
