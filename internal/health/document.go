@@ -7,13 +7,13 @@ import (
 	"strconv"
 )
 
-// ContentType is the media type of a Document that has no other.
-const ContentType = "application/health+json"
+// mediaType is a verdict's, as the draft names it.
+var mediaType = []string{"application/health+json"}
 
 // Document is an answer, encoded. It does not change.
 type Document struct {
 	Code   int      // HTTP status: 200 for pass and warn, 503 for fail
-	Type   []string // media type, as a header's value; nil for ContentType
+	Type   []string // media type, as a header's value
 	Body   []byte   // one line of JSON, or text
 	Length []string // of Body, as a header's value
 }
@@ -43,7 +43,7 @@ func (e *encoder) encode(status Status, v any) Document {
 	if err := json.NewEncoder(&e.buf).Encode(v); err != nil {
 		panic(err) // a NaN at worst, and the percentages have none
 	}
-	d := Document{Code: http.StatusOK, Body: bytes.Clone(e.buf.Bytes())}
+	d := Document{Code: http.StatusOK, Type: mediaType, Body: bytes.Clone(e.buf.Bytes())}
 	if status == Fail {
 		d.Code = http.StatusServiceUnavailable
 	}

@@ -51,18 +51,20 @@ func (m *Monitor) Log(ctx context.Context, log *slog.Logger, interval time.Durat
 			log.LogAttrs(ctx, slog.LevelInfo, "vitals", s.vitals()...)
 			due = now.Add(interval)
 		}
-		for waiting := true; waiting; {
+		select {
+		case <-ctx.Done():
+			return
+		case <-m.published:
+		case <-stale.C:
+			log.LogAttrs(ctx, m.stale.Status.level(), "status changed", s.statusAttrs(m.stale.Status, m.stale.Output)...)
+			status = "" // whatever comes next is news
 			select {
 			case <-ctx.Done():
 				return
 			case <-m.published:
-				stale.Reset(staleAfter)
-				waiting = false
-			case <-stale.C:
-				log.LogAttrs(ctx, m.stale.Status.level(), "status changed", s.statusAttrs(m.stale.Status, m.stale.Output)...)
-				status = "" // whatever comes next is news
 			}
 		}
+		stale.Reset(staleAfter)
 	}
 }
 

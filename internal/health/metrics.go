@@ -110,7 +110,7 @@ func (m *Monitor) encodeMetrics(s *State) *Document {
 	t.family("healthd_build_info", gauge, "The version of the build.")
 	t.set(true, "healthd_build_info", "version", m.reporter.options.Release, "goversion", runtime.Version())
 	t.family("healthd_status", gauge, "1 for the service's status.")
-	for _, status := range states {
+	for _, status := range Statuses {
 		t.set(s.Status == status, "healthd_status", "status", string(status))
 	}
 	if s.Checks != ([len(checkNames)]Status{}) {
@@ -120,16 +120,13 @@ func (m *Monitor) encodeMetrics(s *State) *Document {
 		if s.Checks[i] == "" {
 			continue
 		}
-		for _, status := range states {
+		for _, status := range Statuses {
 			t.set(s.Checks[i] == status, "healthd_check_status", "check", name, "status", string(status))
 		}
 	}
 	d := NewText(http.StatusOK, "text/plain; version=0.0.4; charset=utf-8", t)
 	return &d
 }
-
-// states are a state set's: one of them is 1, the others are 0.
-var states = [...]Status{Pass, Warn, Fail}
 
 func number(n int64) memory.Value { return memory.Value{N: n, OK: true} }
 

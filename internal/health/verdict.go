@@ -17,6 +17,9 @@ const (
 	Fail Status = "fail"
 )
 
+// Statuses are all there are.
+var Statuses = [...]Status{Pass, Warn, Fail}
+
 // A threshold is passed when the value has been over it for enterAfter, and left when
 // it has been leaveBelow points under it for leaveAfter: one spike is not an incident,
 // and a value on the line does not flap.

@@ -125,11 +125,7 @@ func (s *Server) setHeaders(h http.Header, mediaType, length []string) {
 
 // write sends a document.
 func (s *Server) write(w http.ResponseWriter, r *http.Request, d *health.Document) {
-	mediaType := d.Type
-	if mediaType == nil {
-		mediaType = s.contentType
-	}
-	s.setHeaders(w.Header(), mediaType, d.Length)
+	s.setHeaders(w.Header(), d.Type, d.Length)
 	w.WriteHeader(d.Code)
 	w.Write(d.Body)
 	s.logRequest(r, d.Code)

@@ -32,14 +32,13 @@ type Server struct {
 	http        http.Server
 	draining    atomic.Bool
 
-	live        health.Document
-	bare        map[health.Status]*health.Document // for who may not see details
-	notReady    health.Document                    // readiness while draining
-	denied      health.Document                    // for who may not see values
-	bearer      []string
-	contentType []string
-	cache       []string
-	sniff       []string
+	live     health.Document
+	bare     map[health.Status]*health.Document // for who may not see details
+	notReady health.Document                    // readiness while draining
+	denied   health.Document                    // for who may not see values
+	bearer   []string
+	cache    []string
+	sniff    []string
 }
 
 // New returns a Server that is not listening yet.
@@ -53,11 +52,10 @@ func New(monitor *health.Monitor, connections *Connections, options Options) *Se
 		notReady:    health.NewDocument(health.Fail, "The service is shutting down"),
 		denied:      health.NewText(http.StatusUnauthorized, "text/plain; charset=utf-8", []byte("this needs the header Authorization: Bearer MONITORING_TOKEN\n")),
 		bearer:      []string{"Bearer"},
-		contentType: []string{health.ContentType},
 		cache:       []string{"no-store"},
 		sniff:       []string{"nosniff"},
 	}
-	for _, status := range []health.Status{health.Pass, health.Warn, health.Fail} {
+	for _, status := range health.Statuses {
 		d := health.NewDocument(status, "")
 		s.bare[status] = &d
 	}
