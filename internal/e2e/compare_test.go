@@ -43,8 +43,8 @@ func (s *service) quit() {
 	<-s.done
 }
 
-// express installs the Express server where there is npm.
-func express(t *testing.T) (contender, bool) {
+// installExpress installs the Express server where there is npm.
+func installExpress(t *testing.T) (contender, bool) {
 	t.Helper()
 	if _, err := exec.LookPath("npm"); err != nil {
 		t.Log("no npm here: Express is left out")
@@ -68,14 +68,16 @@ type figures struct {
 	first200   []time.Duration
 	idle       []int64
 	charge     []int64
-	live       []float64 // CPU microseconds a request
-	report     []float64
+	cpu        [len(comparePaths)][]float64 // microseconds a request
+	busy       []float64                    // of a CPU, while it was polled
 	perConn    int64
 	floodPeak  int64
 	floodAfter int64
 }
 
 const compareRuns = 7
+
+var comparePaths = [...]string{"/healthz", "/api/v1/monitoring/health"}
 
 // TestCompare prints what healthd costs beside a plain net/http server with the same
 // timeouts and headers, and beside Express.
@@ -84,37 +86,38 @@ func TestCompare(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	path, err := plain()
+	theirs, err := plain()
 	if err != nil {
 		t.Fatal(err)
 	}
+	const healthd, netHTTP, express = 0, 1, 2
 	contenders := []contender{
-		{name: "healthd", binary: ours, command: []string{ours}},
-		{name: "net/http", binary: path, command: []string{path}, env: []string{"LIKE=healthd"}},
+		healthd: {name: "healthd", binary: ours, command: []string{ours}},
+		netHTTP: {name: "net/http", binary: theirs, command: []string{theirs}, env: []string{"LIKE=healthd"}},
 	}
-	if node, ok := express(t); ok {
+	if node, ok := installExpress(t); ok {
 		contenders = append(contenders, node)
 	}
 	all := make([]figures, len(contenders))
-	for range compareRuns {
+	for run := range compareRuns {
 		services := make([]*service, len(contenders))
 		for i, c := range contenders {
-			f := &all[i]
-			if c.binary != "" {
-				f.binary = size(t, c.binary)
-			}
 			began := time.Now()
 			services[i] = c.start(t)
-			f.first200 = append(f.first200, time.Since(began))
+			all[i].first200 = append(all[i].first200, time.Since(began))
 			time.Sleep(2 * time.Second)
-			f.idle = append(f.idle, vmRSS(t, services[i].cmd.Process.Pid))
+			all[i].idle = append(all[i].idle, vmRSS(t, services[i].cmd.Process.Pid))
 		}
-		// One right after the other: the machine's own speed changes within seconds.
-		for i, s := range services {
-			all[i].live = append(all[i].live, cpuPerRequest(t, s, "/healthz"))
-		}
-		for i, s := range services {
-			all[i].report = append(all[i].report, cpuPerRequest(t, s, "/api/v1/monitoring/health"))
+		// One right after the other, since the machine's own speed changes within seconds,
+		// and another one first each time.
+		for p, path := range comparePaths {
+			for k := range services {
+				i := (run + k) % len(services)
+				f := &all[i]
+				cpu, busy := cpuPerRequest(t, services[i], path)
+				f.cpu[p] = append(f.cpu[p], cpu)
+				f.busy = append(f.busy, busy)
+			}
 		}
 		for i, s := range services {
 			s.quit()
@@ -122,6 +125,9 @@ func TestCompare(t *testing.T) {
 		}
 	}
 	for i, c := range contenders {
+		if c.binary != "" {
+			all[i].binary = size(t, c.binary)
+		}
 		s := c.start(t)
 		time.Sleep(time.Second)
 		idle := vmRSS(t, s.cmd.Process.Pid)
@@ -132,20 +138,21 @@ func TestCompare(t *testing.T) {
 		wait()
 		s.quit()
 	}
-	var floods sync.WaitGroup
+	flooded := make([]*service, len(contenders))
+	since := make([]time.Time, len(contenders))
 	for i, c := range contenders {
 		s := c.start(t)
 		if n := startFlood(t, floodSpec{"held", s.port, 16000, 2 * time.Second})().Opened; n < 16000 {
 			t.Errorf("%s: the flood opened %d of 16,000 connections", c.name, n)
 		}
 		all[i].floodPeak = statusBytes(t, s.cmd.Process.Pid, "VmHWM:")
-		floods.Go(func() {
-			time.Sleep(90 * time.Second)
-			all[i].floodAfter = statusBytes(t, s.cmd.Process.Pid, "VmRSS:")
-			s.quit()
-		})
+		flooded[i], since[i] = s, time.Now()
 	}
-	floods.Wait()
+	for i, s := range flooded {
+		time.Sleep(time.Until(since[i].Add(90 * time.Second)))
+		all[i].floodAfter = statusBytes(t, s.cmd.Process.Pid, "VmRSS:")
+		s.quit()
+	}
 
 	var table strings.Builder
 	row := func(name string, value func(*figures) string) {
@@ -168,44 +175,45 @@ func TestCompare(t *testing.T) {
 	}
 	row("binary", func(f *figures) string { return megabytes(f.binary) })
 	row("start to the first 200", func(f *figures) string { return fmt.Sprintf("%d ms", median(f.first200).Milliseconds()) })
-	row("idle VmRSS", func(f *figures) string { return megabytes(median(f.idle)) })
+	row("idle VmRSS, 2 s after the start", func(f *figures) string { return megabytes(median(f.idle)) })
 	row("idle charge to the container", func(f *figures) string { return megabytes(median(f.charge)) })
-	row("CPU a request, `/healthz`", func(f *figures) string { return fmt.Sprintf("%.1f µs", median(f.live)) })
-	row("CPU a request, monitoring", func(f *figures) string { return fmt.Sprintf("%.1f µs", median(f.report)) })
+	row("CPU a request, `/healthz`", func(f *figures) string { return fmt.Sprintf("%.1f µs", median(f.cpu[0])) })
+	row("CPU a request, monitoring", func(f *figures) string { return fmt.Sprintf("%.1f µs", median(f.cpu[1])) })
 	row("VmRSS an idle connection", func(f *figures) string { return fmt.Sprintf("%.1f KB", float64(f.perConn)/1e3) })
 	row("VmRSS at most, 16,000 connections", func(f *figures) string { return megabytes(f.floodPeak) })
 	row("VmRSS 90 s after", func(f *figures) string { return megabytes(f.floodAfter) })
 	t.Logf("medians of %d interleaved runs\n%s", compareRuns, table.String())
 
+	for i, c := range contenders {
+		t.Logf("%s used %.2f CPUs while it was polled", c.name, median(all[i].busy))
+		if median(all[i].busy) < 0.8 {
+			t.Errorf("%s had to wait for its clients", c.name)
+		}
+	}
 	// over is what one contender costs over what another does, the median of the runs' ratios.
 	over := func(i, j int, name string, values func(*figures) []float64) float64 {
 		var ratios []float64
 		for run := range compareRuns {
 			ratios = append(ratios, values(&all[i])[run]/values(&all[j])[run])
 		}
-		got := median(ratios)
-		t.Logf("%s: %s over %s %.3f, run by run %.3f", name, contenders[i].name, contenders[j].name, got, ratios)
-		return got
+		t.Logf("%s: %s over %s %.3f, run by run %.3f", name, contenders[i].name, contenders[j].name, median(ratios), ratios)
+		return median(ratios)
 	}
-	const healthd, netHTTP, express = 0, 1, 2
-	for _, c := range []struct {
-		name   string
-		values func(*figures) []float64
-		most   float64 // over net/http's
-		least  float64 // Express's over healthd's
-	}{
-		{"CPU a request, /healthz", func(f *figures) []float64 { return f.live }, 1.05, 6},
-		{"CPU a request, monitoring", func(f *figures) []float64 { return f.report }, 1.10, 6},
-		{"idle VmRSS", func(f *figures) []float64 { return floats(f.idle) }, 1.2, 0},
-	} {
-		if got := over(healthd, netHTTP, c.name, c.values); got > c.most {
-			t.Errorf("%s: %.3f times a plain net/http server, want at most %.2f", c.name, got, c.most)
+	for p, most := range [len(comparePaths)]float64{1.05, 1.10} {
+		name := "CPU a request, " + comparePaths[p]
+		cpu := func(f *figures) []float64 { return f.cpu[p] }
+		if got := over(healthd, netHTTP, name, cpu); got > most {
+			t.Errorf("%s: %.3f times net/http's, want at most %.2f", name, got, most)
 		}
 		if len(all) > express {
-			if got := over(express, healthd, c.name, c.values); got < c.least {
-				t.Errorf("%s: Express takes %.1f times healthd's, want at least %.1f", c.name, got, c.least)
+			if got := over(express, healthd, name, cpu); got < 6 {
+				t.Errorf("%s: Express takes %.1f times healthd's, want at least 6", name, got)
 			}
 		}
+	}
+	idle := func(f *figures) []float64 { return floats(f.idle) }
+	if got := over(healthd, netHTTP, "idle VmRSS", idle); got > 1.2 {
+		t.Errorf("idle VmRSS: %.3f times net/http's, want at most 1.2", got)
 	}
 }
 
@@ -222,16 +230,16 @@ func floats(values []int64) []float64 {
 }
 
 // cpuPerRequest is the server's user and system time over the requests that it answered to
-// 64 clients that poll it on kept-alive connections, in microseconds. The clients take one
-// CPU, to leave the server another: what two that fight for one cost is not its doing.
-func cpuPerRequest(t *testing.T, s *service, path string) float64 {
+// 64 clients that poll it on kept-alive connections, in microseconds, and over the time
+// that took. The clients take one CPU, to leave a server that has one thread another.
+func cpuPerRequest(t *testing.T, s *service, path string) (micros, busy float64) {
 	t.Helper()
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	const clients, each = 64, 625
 	request := "GET " + path + " HTTP/1.1\r\nHost: x\r\n\r\n"
 	var wg sync.WaitGroup
 	errs := make(chan error, clients)
-	before := cpuTime(t, s.cmd.Process.Pid)
+	began, before := time.Now(), cpuTime(t, s.cmd.Process.Pid)
 	for range clients {
 		conn := s.dial()
 		wg.Go(func() {
@@ -250,16 +258,17 @@ func cpuPerRequest(t *testing.T, s *service, path string) float64 {
 		})
 	}
 	wg.Wait()
+	used, took := cpuTime(t, s.cmd.Process.Pid)-before, time.Since(began)
 	select {
 	case err := <-errs:
 		t.Fatal(err)
 	default:
 	}
-	return float64((cpuTime(t, s.cmd.Process.Pid) - before).Microseconds()) / (clients * each)
+	return float64(used.Microseconds()) / (clients * each), used.Seconds() / took.Seconds()
 }
 
-// skipAnswer reads an answer of 200 with a Content-Length. http.ReadResponse takes as long
-// as healthd takes to answer, and a server that has to wait for its clients is charged for
+// skipAnswer reads an answer of 200 with a Content-Length. With http.ReadResponse the clients
+// take as long as healthd does, and a server that has to wait for its clients is charged for
 // falling asleep and waking between their requests.
 func skipAnswer(r *bufio.Reader) error {
 	status, err := r.ReadSlice('\n')
@@ -275,7 +284,7 @@ func skipAnswer(r *bufio.Reader) error {
 		if err != nil {
 			return err
 		}
-		if len(line) == len("\r\n") {
+		if string(line) == "\r\n" {
 			break
 		}
 		if value, ok := bytes.CutPrefix(line, []byte("Content-Length: ")); ok {

@@ -109,7 +109,7 @@ func launch(t *testing.T, port int, cmd *exec.Cmd) *service {
 			t.Logf("its output:\n%s", s.log)
 		}
 	})
-	eventually(t, 10*time.Second, "answers", func() bool {
+	retry(t, 10*time.Second, time.Millisecond, "answers", func() bool {
 		select {
 		case <-s.done:
 			t.Fatalf("it ended with %d:\n%s", cmd.ProcessState.ExitCode(), s.log)
@@ -231,10 +231,15 @@ func (s *service) dial() net.Conn {
 	return conn
 }
 
-// eventually polls until ok, for at most the given time.
+// eventually waits until ok, for at most the given time.
 func eventually(t *testing.T, within time.Duration, what string, ok func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(within); !ok(); time.Sleep(20 * time.Millisecond) {
+	retry(t, within, 20*time.Millisecond, what, ok)
+}
+
+func retry(t *testing.T, within, every time.Duration, what string, ok func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(within); !ok(); time.Sleep(every) {
 		if time.Now().After(deadline) {
 			t.Fatalf("not within %v: it %s", within, what)
 		}

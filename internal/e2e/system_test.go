@@ -108,8 +108,8 @@ func copyFile(t *testing.T, from, to string) {
 	}
 }
 
-// TestBudget measures what the program costs at rest beside the smallest net/http
-// server, built alike.
+// TestBudget measures what the program costs at rest beside the smallest net/http server,
+// built as go build does: with HTTP/2.
 func TestBudget(t *testing.T) {
 	ours, err := binary()
 	if err != nil {

@@ -7,8 +7,8 @@ import (
 	"strconv"
 )
 
-// mediaType is a verdict's, as the draft names it.
-var mediaType = []string{"application/health+json"}
+// healthJSON is a verdict's media type, as the draft names it.
+var healthJSON = []string{"application/health+json"}
 
 // Document is an answer, encoded. It does not change.
 type Document struct {
@@ -43,7 +43,7 @@ func (e *encoder) encode(status Status, v any) Document {
 	if err := json.NewEncoder(&e.buf).Encode(v); err != nil {
 		panic(err) // a NaN at worst, and the percentages have none
 	}
-	d := Document{Code: http.StatusOK, Type: mediaType, Body: bytes.Clone(e.buf.Bytes())}
+	d := Document{Code: http.StatusOK, Type: healthJSON, Body: bytes.Clone(e.buf.Bytes())}
 	if status == Fail {
 		d.Code = http.StatusServiceUnavailable
 	}
