@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -209,15 +210,21 @@ func (o *output) lines(msg string) []string {
 	return found
 }
 
-// freePort is a port that nothing listened on a moment ago, on either family.
+// freePort is a port that nothing listened on a moment ago, on either family. It is below
+// those that the kernel gives to clients (32768 and up), one of which could be given away
+// before the service listens: to the very connection that asks whether it does.
 func freePort(t *testing.T) int {
 	t.Helper()
-	ln, err := net.Listen("tcp", ":0")
-	if err != nil {
-		t.Fatal(err)
+	for range 100 {
+		port := 20000 + rand.IntN(12000)
+		ln, err := net.Listen("tcp", ":"+strconv.Itoa(port))
+		if err == nil {
+			ln.Close()
+			return port
+		}
 	}
-	defer ln.Close()
-	return ln.Addr().(*net.TCPAddr).Port
+	t.Fatal("no free port")
+	return 0
 }
 
 // dial opens a connection to the service that the test closes at its end.
