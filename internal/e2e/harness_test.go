@@ -215,16 +215,17 @@ func (o *output) lines(msg string) []string {
 // before the service listens: to the very connection that asks whether it does.
 func freePort(t *testing.T) int {
 	t.Helper()
-	for range 100 {
+	for tries := 1; ; tries++ {
 		port := 20000 + rand.IntN(12000)
 		ln, err := net.Listen("tcp", ":"+strconv.Itoa(port))
 		if err == nil {
 			ln.Close()
 			return port
 		}
+		if tries == 100 {
+			t.Fatal(err)
+		}
 	}
-	t.Fatal("no free port")
-	return 0
 }
 
 // dial opens a connection to the service that the test closes at its end.
@@ -244,6 +245,7 @@ func eventually(t *testing.T, within time.Duration, what string, ok func() bool)
 	retry(t, within, 20*time.Millisecond, what, ok)
 }
 
+// retry is eventually with an interval to choose: compare measures starts by the millisecond.
 func retry(t *testing.T, within, every time.Duration, what string, ok func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(within); !ok(); time.Sleep(every) {

@@ -109,7 +109,7 @@ func copyFile(t *testing.T, from, to string) {
 }
 
 // TestBudget measures what the program costs at rest beside the smallest net/http server,
-// built as go build does: with HTTP/2.
+// built with the same flags, but with HTTP/2.
 func TestBudget(t *testing.T) {
 	ours, err := binary()
 	if err != nil {
