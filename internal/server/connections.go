@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -58,7 +59,8 @@ func OpenFiles() uint64 {
 // The invariant: rows holds at most limit connections, and index says where each of them
 // is. A connection that is not in index was evicted or closed, whatever it still reports.
 type Connections struct {
-	limit int
+	limit    int
+	stopping atomic.Bool // the server no longer waits for clients to take their answers
 
 	mu      sync.Mutex
 	rows    []row
@@ -100,7 +102,10 @@ func (c *Connections) track(conn net.Conn, state http.ConnState) {
 			runtime.Gosched()
 		}
 		if victim := c.admit(conn); victim != nil {
-			victim.Close() // waits for the connection's reader, so the lock is not held
+			// Outside the lock, because closing waits for the connection's reader. Reset,
+			// because a connection that was closed with unsent data is no longer in the
+			// table, but still in the kernel.
+			victim.(interface{ reset() error }).reset()
 		}
 	case http.StateClosed:
 		c.remove(conn)

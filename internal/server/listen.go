@@ -33,3 +33,18 @@ func Listen(network, address string) (net.Listener, error) {
 	}}
 	return config.Listen(context.Background(), network, address)
 }
+
+// listener hands out connections that the table bounds.
+type listener struct {
+	net.Listener
+	table *Connections
+}
+
+// Accept waits for the next TCP connection.
+func (l listener) Accept() (net.Conn, error) {
+	accepted, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return &conn{TCPConn: accepted.(*net.TCPConn), table: l.table}, nil
+}

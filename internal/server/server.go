@@ -1,5 +1,3 @@
-// Package server serves the published documents over HTTP, and stops without losing
-// a request.
 package server
 
 import (
@@ -78,8 +76,9 @@ func New(monitor *health.Monitor, connections *Connections, options Options) *Se
 		WriteTimeout: 10 * time.Second,
 		// Longer than the 10-30 s at which probes and load balancers come back.
 		IdleTimeout: 60 * time.Second,
-		// At the default of 1 MB, 200 slow clients fill a 256 MB container.
-		MaxHeaderBytes: 8 << 10,
+		// net/http adds 4 KiB of its own, so that a header has 8 KiB. At the default of
+		// 1 MB, 200 slow clients fill a 256 MB container.
+		MaxHeaderBytes: 4 << 10,
 	}
 	s.http.Protocols.SetHTTP1(true)
 	return s
@@ -96,12 +95,13 @@ var errForced = errors.New("stopped at once by a second signal")
 // signal does not, and a second one ends it at once with an error.
 func (s *Server) Run(ln net.Listener, signals <-chan os.Signal) error {
 	served := make(chan error, 1)
-	go func() { served <- s.http.Serve(ln) }()
+	go func() { served <- s.http.Serve(listener{ln, s.connections}) }()
 	select {
 	case err := <-served:
 		return err
 	case sig := <-signals:
 		err := s.stop(sig, signals)
+		s.connections.stopping.Store(true)
 		s.http.Close()
 		<-served
 		return err
@@ -121,6 +121,7 @@ func (s *Server) stop(sig os.Signal, signals <-chan os.Signal) error {
 		}
 	}
 	s.options.Log.Info("stopping", "signal", sig, "timeout", s.options.ShutdownTimeout)
+	s.connections.stopping.Store(true)
 	ctx, cancel := context.WithTimeout(context.Background(), s.options.ShutdownTimeout)
 	defer cancel()
 	down := make(chan error, 1)

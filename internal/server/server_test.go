@@ -259,8 +259,8 @@ func TestHTTPLimits(t *testing.T) {
 			t.Errorf("%s %v, want %v", tt.name, tt.got, tt.want)
 		}
 	}
-	if s.MaxHeaderBytes != 8<<10 || !s.Protocols.HTTP1() || s.Protocols.HTTP2() || s.Protocols.UnencryptedHTTP2() {
-		t.Errorf("MaxHeaderBytes %d, protocols %v, want 8192 and HTTP/1 alone", s.MaxHeaderBytes, s.Protocols)
+	if s.MaxHeaderBytes != 4<<10 || !s.Protocols.HTTP1() || s.Protocols.HTTP2() || s.Protocols.UnencryptedHTTP2() {
+		t.Errorf("MaxHeaderBytes %d, protocols %v, want 4096 and HTTP/1 alone", s.MaxHeaderBytes, s.Protocols)
 	}
 }
 
@@ -366,7 +366,7 @@ func (l *logBuffer) String() string {
 
 func run(t *testing.T, options Options) *running {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	ln, err := Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,140 @@
+package server
+
+import (
+	"io"
+	"net"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// dialNarrow opens a connection that takes about 1 KB before it is read from.
+func (r *running) dialNarrow(t *testing.T) net.Conn {
+	t.Helper()
+	dialer := net.Dialer{Control: func(_, _ string, c syscall.RawConn) error {
+		return c.Control(func(fd uintptr) {
+			syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, 1)
+		})
+	}}
+	conn, err := dialer.Dial("tcp", r.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	return conn
+}
+
+// TestSmallSocketBuffers: the kernel doubles what it is asked for, to count its own part.
+func TestSmallSocketBuffers(t *testing.T) {
+	t.Parallel()
+	ln, err := Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	client, err := net.Dial("tcp", ln.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	accepted, err := ln.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer accepted.Close()
+	raw, err := accepted.(*net.TCPConn).SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw.Control(func(fd uintptr) {
+		for name, option := range map[string]int{"SO_SNDBUF": syscall.SO_SNDBUF, "SO_RCVBUF": syscall.SO_RCVBUF} {
+			got, err := syscall.GetsockoptInt(int(fd), syscall.SOL_SOCKET, option)
+			if err != nil || got > 2*socketBuffer {
+				t.Errorf("%s = %d, %v, want at most %d", name, got, err, 2*socketBuffer)
+			}
+		}
+	})
+}
+
+const lastMetrics = "GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+
+// TestCloseWaits has a client that takes its answer late. The connection stays in the
+// table until then, although net/http has closed it.
+func TestCloseWaits(t *testing.T) {
+	t.Parallel()
+	r := serving(t)
+	conn := r.dialNarrow(t)
+	io.WriteString(conn, lastMetrics)
+	r.waitOpen(t, 1)
+	time.Sleep(200 * time.Millisecond)
+	if got := r.connections.Count().Open; got != 1 {
+		t.Fatalf("%d connections in the table while one has not taken its answer, want 1", got)
+	}
+	if n, err := readToEnd(conn); n < 3000 || err != nil {
+		t.Errorf("read %d bytes and %v, want the metrics and no error", n, err)
+	}
+	r.waitOpen(t, 0)
+}
+
+// TestCloseGivesUp has clients that never take their answers: to one the server sends
+// more than the kernel buffers, to the other less.
+func TestCloseGivesUp(t *testing.T) {
+	t.Parallel()
+	for name, request := range map[string]string{
+		"closed": lastMetrics,
+		"unread": strings.Repeat("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n", 50),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := serving(t)
+			conn := r.dialNarrow(t)
+			io.WriteString(conn, request)
+			r.waitOpen(t, 1)
+			time.Sleep(lingerTimeout)
+			for deadline := time.Now().Add(15 * time.Second); r.connections.Count().Open > 0; {
+				if time.Now().After(deadline) {
+					t.Fatal("the connection is kept")
+				}
+				time.Sleep(10 * time.Millisecond)
+			}
+			if _, err := readToEnd(conn); err != syscall.ECONNRESET {
+				t.Errorf("the client reads %v, want a reset", err)
+			}
+		})
+	}
+}
+
+// TestEvictionOfUnread has a full table of clients that were answered and take nothing.
+// The one that is evicted is reset, at once.
+func TestEvictionOfUnread(t *testing.T) {
+	t.Parallel()
+	r := serving(t)
+	conns := make([]net.Conn, r.connections.limit)
+	for i := range conns {
+		conns[i] = r.dialNarrow(t)
+		io.WriteString(conns[i], lastMetrics)
+	}
+	r.waitOpen(t, len(conns))
+	r.dial(t)
+	began := time.Now()
+	if _, err := readToEnd(conns[0]); err != syscall.ECONNRESET || time.Since(began) > time.Second {
+		t.Errorf("the oldest connection reads %v after %v, want a reset", err, time.Since(began))
+	}
+}
+
+// TestStopDoesNotWait stops a server with connections whose clients take nothing.
+func TestStopDoesNotWait(t *testing.T) {
+	t.Parallel()
+	r := run(t, Options{ShutdownTimeout: 100 * time.Millisecond})
+	for range 10 {
+		io.WriteString(r.dialNarrow(t), "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+	}
+	r.waitOpen(t, 10)
+	began := time.Now()
+	r.signals <- syscall.SIGINT
+	r.ended(t)
+	if took := time.Since(began); took > 3*time.Second {
+		t.Errorf("the stop took %v", took)
+	}
+}
