@@ -25,50 +25,55 @@ func TestContainerCaptured(t *testing.T) {
 			// /app/web has 256 MiB, /app has 64 MiB, and a leaf's memory.stat tells both.
 			name: "cgroup1-nested",
 			want: Container{
-				Source:     "cgroup1",
-				Usage:      known(16003072),
-				WorkingSet: known(16003072 - 12591104),
-				Peak:       known(16310272),
-				Limit:      known(67108864),
+				Source:        "cgroup1",
+				Usage:         known(16003072),
+				WorkingSet:    known(16003072 - 12591104),
+				Unreclaimable: known(16003072 - 12591104 - 241664),
+				Peak:          known(16310272),
+				Limit:         known(67108864),
 			},
 		},
 		{
 			name: "cgroup1-no-limit",
 			want: Container{
-				Source:     "cgroup1",
-				Usage:      known(10391552),
-				WorkingSet: known(10391552 - 8392704),
-				Peak:       known(10690560),
+				Source:        "cgroup1",
+				Usage:         known(10391552),
+				WorkingSet:    known(10391552 - 8392704),
+				Unreclaimable: known(10391552 - 8392704),
+				Peak:          known(10690560),
 			},
 		},
 		{
 			name: "cgroup2-high",
 			want: Container{
-				Source:     "cgroup2",
-				Usage:      known(9609216),
-				WorkingSet: known(9609216 - 8388608),
-				Peak:       known(10747904),
-				Limit:      known(268435456),
-				High:       known(134217728),
+				Source:        "cgroup2",
+				Usage:         known(9609216),
+				WorkingSet:    known(9609216 - 8388608),
+				Unreclaimable: known(9609216 - 8388608 - 948488),
+				Peak:          known(10747904),
+				Limit:         known(268435456),
+				High:          known(134217728),
 			},
 		},
 		{
 			name: "cgroup2-nested",
 			want: Container{
-				Source:     "cgroup2",
-				Usage:      known(14553088),
-				WorkingSet: known(14553088 - 12582912),
-				Peak:       known(15441920),
-				Limit:      known(67108864),
+				Source:        "cgroup2",
+				Usage:         known(14553088),
+				WorkingSet:    known(14553088 - 12582912),
+				Unreclaimable: known(14553088 - 12582912 - 8192 - 1424584),
+				Peak:          known(15441920),
+				Limit:         known(67108864),
 			},
 		},
 		{
 			name: "cgroup2-no-limit",
 			want: Container{
-				Source:     "cgroup2",
-				Usage:      known(10076160),
-				WorkingSet: known(10076160 - 8388608),
-				Peak:       known(10747904),
+				Source:        "cgroup2",
+				Usage:         known(10076160),
+				WorkingSet:    known(10076160 - 8388608),
+				Unreclaimable: known(10076160 - 8388608 - 948272),
+				Peak:          known(10747904),
 			},
 		},
 		{
@@ -80,21 +85,23 @@ func TestContainerCaptured(t *testing.T) {
 			// The process's own cgroup cannot be seen; the namespace's root can.
 			name: "cgroup2-outside",
 			want: Container{
-				Source:     "cgroup2",
-				Usage:      known(14020608),
-				WorkingSet: known(14020608 - 8388608),
-				Peak:       known(16953344),
-				Limit:      known(67108864),
+				Source:        "cgroup2",
+				Usage:         known(14020608),
+				WorkingSet:    known(14020608 - 8388608),
+				Unreclaimable: known(14020608 - 8388608 - 954392),
+				Peak:          known(16953344),
+				Limit:         known(67108864),
 			},
 		},
 		{
 			name: "cgroup2-private",
 			want: Container{
-				Source:     "cgroup2",
-				Usage:      known(14495744),
-				WorkingSet: known(14495744 - 8388608),
-				Peak:       known(16932864),
-				Limit:      known(67108864),
+				Source:        "cgroup2",
+				Usage:         known(14495744),
+				WorkingSet:    known(14495744 - 8388608),
+				Unreclaimable: known(14495744 - 8388608 - 957584),
+				Peak:          known(16932864),
+				Limit:         known(67108864),
 			},
 		},
 		{
@@ -104,34 +111,45 @@ func TestContainerCaptured(t *testing.T) {
 		{
 			name: "docker1-host",
 			want: Container{
-				Source:     "cgroup1",
-				Usage:      known(13475840),
-				WorkingSet: known(13475840 - 9498624),
-				Peak:       known(13819904),
-				Limit:      known(67108864),
+				Source:        "cgroup1",
+				Usage:         known(13475840),
+				WorkingSet:    known(13475840 - 9498624),
+				Unreclaimable: known(13475840 - 9498624 - 2002944),
+				Peak:          known(13819904),
+				Limit:         known(67108864),
 			},
 		},
 		{
 			name: "docker1-private",
 			want: Container{
-				Source:     "cgroup1",
-				Usage:      known(10326016),
-				WorkingSet: known(10326016 - 8388608),
-				Peak:       known(10919936),
-				Limit:      known(67108864),
+				Source:        "cgroup1",
+				Usage:         known(10326016),
+				WorkingSet:    known(10326016 - 8388608),
+				Unreclaimable: known(10326016 - 8388608),
+				Peak:          known(10919936),
+				Limit:         known(67108864),
 			},
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			c := newContainer(captured(tt.name))
+			want := alone(tt.want)
 			for _, read := range []string{"first", "second"} {
-				if got := c.read(); got != tt.want {
-					t.Errorf("%s read() = %+v, want %+v", read, got, tt.want)
+				if got := c.read(); got != want {
+					t.Errorf("%s read() = %+v, want %+v", read, got, want)
 				}
 			}
 		})
 	}
+}
+
+// alone completes c for a cgroup that has the lowest limit itself.
+func alone(c Container) Container {
+	if !c.LowestLimit.OK {
+		c.LowestLimit = c.Cap()
+	}
+	return c
 }
 
 // captured is a system in testdata.
@@ -242,7 +260,7 @@ func TestContainerVersion2(t *testing.T) {
 		{
 			name:  "the parent's high is under the leaf's max",
 			files: map[string]string{"a/b/memory.max": "67108864\n", "a/memory.high": "33554432\n"},
-			want:  with(a, known(64*mib), known(32*mib)),
+			want:  with(a, Value{}, known(32*mib)),
 		},
 		{
 			name:  "a limit of 0 is unknown",
@@ -311,6 +329,71 @@ func TestContainerVersion2(t *testing.T) {
 			want:  at(0, 0),
 		},
 		{
+			name: "a parent fuller than the leaf with the lowest limit",
+			files: map[string]string{
+				"a/b/memory.max": "67108864\n", "a/memory.max": "209715200\n",
+				"a/memory.current": "190000000\n", "a/memory.peak": "195000000\n",
+			},
+			want: Container{
+				Source: "cgroup2", Usage: known(190000000), WorkingSet: known(189800000),
+				Peak: known(195000000), Limit: known(200 * mib), LowestLimit: known(64 * mib),
+			},
+		},
+		{
+			name: "a parent fuller than all below it, by its high",
+			files: map[string]string{
+				"a/b/memory.max": "67108864\n", "a/memory.max": "max\n", "a/memory.high": "104857600\n",
+				"a/memory.current": "100000000\n",
+			},
+			want: Container{
+				Source: "cgroup2", Usage: known(100000000), WorkingSet: known(99800000),
+				High: known(100 * mib), LowestLimit: known(64 * mib),
+			},
+		},
+		{
+			name: "a parent full of page cache is not fuller",
+			files: map[string]string{
+				"a/b/memory.max": "67108864\n", "a/memory.max": "209715200\n", "a/memory.current": "190000000\n",
+				"a/memory.stat":      "inactive_file 1000000\nactive_file 180000000\nslab_reclaimable 5000000\n",
+				"a/b/memory.stat":    "inactive_file 100000\nactive_file 0\nslab_reclaimable 0\n",
+				"a/b/memory.current": "2000000\n",
+			},
+			want: Container{
+				Source: "cgroup2", Usage: known(2000000), WorkingSet: known(1900000),
+				Unreclaimable: known(1900000), Limit: known(64 * mib),
+			},
+		},
+		{
+			name:  "equally full: the lower limit",
+			files: map[string]string{"a/b/memory.max": "67108864\n", "a/memory.max": "134217728\n", "a/memory.current": "2000000\n", "a/memory.stat": "inactive_file 200000\n"},
+			want:  with(b, known(64*mib), Value{}),
+		},
+		{
+			name:  "use is known of the parent alone",
+			files: map[string]string{"a/b/memory.max": "67108864\n", "a/b/memory.current": "", "a/memory.max": "268435456\n"},
+			want:  func() Container { c := with(a, known(256*mib), Value{}); c.LowestLimit = known(64 * mib); return c }(),
+		},
+		{
+			name:  "use is known of none",
+			files: map[string]string{"a/b/memory.max": "67108864\n", "a/b/memory.current": "", "a/memory.max": "268435456\n", "a/memory.current": ""},
+			want:  Container{Source: "cgroup2", Limit: known(64 * mib)},
+		},
+		{
+			name:  "what cannot be freed",
+			files: map[string]string{"a/b/memory.stat": "inactive_file 100000\nactive_file 200000\nslab_reclaimable 50000\nslab_unreclaimable 1\n"},
+			want:  func() Container { c := b; c.Unreclaimable = known(650000); return c }(),
+		},
+		{
+			name:  "more to free than used",
+			files: map[string]string{"a/b/memory.stat": "inactive_file 100000\nactive_file 900000\nslab_reclaimable 50000\n"},
+			want:  func() Container { c := b; c.Unreclaimable = known(0); return c }(),
+		},
+		{
+			name:  "slab_reclaimable cut short",
+			files: map[string]string{"a/b/memory.stat": "inactive_file 100000\nactive_file 200000\nslab_reclaimable 500"},
+			want:  b,
+		},
+		{
 			name:  "version 1's files mean nothing",
 			files: map[string]string{"a/b/memory.limit_in_bytes": "67108864\n", "a/b/memory.stat": "inactive_file 100000\nhierarchical_memory_limit 67108864\ntotal_inactive_file 5\n"},
 			want:  b,
@@ -321,8 +404,8 @@ func TestContainerVersion2(t *testing.T) {
 			files := maps.Clone(usage)
 			maps.Copy(files, tt.files)
 			c := newContainer(machine("0::/a/b\n", mount2, "sys/fs/cgroup", files))
-			if got := c.read(); got != tt.want {
-				t.Errorf("read() = %+v, want %+v", got, tt.want)
+			if got, want := c.read(), alone(tt.want); got != want {
+				t.Errorf("read() = %+v, want %+v", got, want)
 			}
 		})
 	}
@@ -391,6 +474,44 @@ func TestContainerVersion1(t *testing.T) {
 			want:  with(b, 64*mib),
 		},
 		{
+			name: "a limit above the mount is lower than the parent's",
+			files: map[string]string{
+				"a/b/memory.limit_in_bytes": "268435456\n", "a/b/memory.stat": hierarchical,
+				"a/memory.limit_in_bytes": "134217728\n", "a/memory.stat": "hierarchical_memory_limit 67108864\ntotal_inactive_file 200000\n",
+			},
+			want: with(a, 64*mib),
+		},
+		{
+			// The leaf's memory.stat has the parent's limit. Against that the leaf would
+			// be the fullest.
+			name: "the parent's limit is held against the parent's use",
+			files: map[string]string{
+				"a/b/memory.limit_in_bytes": "268435456\n", "a/b/memory.usage_in_bytes": "60000000\n",
+				"a/b/memory.stat":         "hierarchical_memory_limit 67108864\ntotal_inactive_file 0\n",
+				"a/memory.limit_in_bytes": "67108864\n", "a/memory.usage_in_bytes": "",
+			},
+			want: Container{
+				Source: "cgroup1", Usage: known(60000000), WorkingSet: known(60000000), Peak: known(1500000),
+				Limit: known(256 * mib), LowestLimit: known(64 * mib),
+			},
+		},
+		{
+			name: "a parent fuller than the leaf with the lowest limit",
+			files: map[string]string{
+				"a/b/memory.limit_in_bytes": "67108864\n", "a/b/memory.stat": hierarchical,
+				"a/memory.limit_in_bytes": "209715200\n", "a/memory.usage_in_bytes": "190000000\n",
+			},
+			want: Container{
+				Source: "cgroup1", Usage: known(190000000), WorkingSet: known(189800000), Peak: known(2500000),
+				Limit: known(200 * mib), LowestLimit: known(64 * mib),
+			},
+		},
+		{
+			name:  "what cannot be freed, with the children's",
+			files: map[string]string{"a/b/memory.stat": "inactive_file 5\nactive_file 5\ntotal_inactive_file 100000\ntotal_active_file 200000\n"},
+			want:  func() Container { c := b; c.Unreclaimable = known(700000); return c }(),
+		},
+		{
 			name:  "the hierarchy has no limit",
 			files: map[string]string{"a/b/memory.limit_in_bytes": "67108864\n", "a/b/memory.stat": "hierarchical_memory_limit 9223372036854771712\ntotal_inactive_file 100000\n"},
 			want:  with(b, 64*mib),
@@ -411,8 +532,8 @@ func TestContainerVersion1(t *testing.T) {
 			files := maps.Clone(usage)
 			maps.Copy(files, tt.files)
 			c := newContainer(machine("4:memory:/a/b\n0::/\n", mount1, "sys/fs/cgroup/memory", files))
-			if got := c.read(); got != tt.want {
-				t.Errorf("read() = %+v, want %+v", got, tt.want)
+			if got, want := c.read(), alone(tt.want); got != want {
+				t.Errorf("read() = %+v, want %+v", got, want)
 			}
 		})
 	}
@@ -492,8 +613,8 @@ func TestContainerAbsent(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			c := newContainer(tt.root)
-			if got := c.read(); got != tt.want {
-				t.Errorf("read() = %+v, want %+v", got, tt.want)
+			if got, want := c.read(), alone(tt.want); got != want {
+				t.Errorf("read() = %+v, want %+v", got, want)
 			}
 		})
 	}
@@ -533,7 +654,7 @@ func TestContainerRemoved(t *testing.T) {
 	files := map[string]string{"memory.max": "67108864\n", "memory.current": "1000000\n", "memory.stat": "inactive_file 100000\n", "memory.peak": "2000000\n"}
 	system := unreliable{machine("0::/\n", mount2, "sys/fs/cgroup", files), map[string]error{}}
 	c := newContainer(system)
-	want := Container{Source: "cgroup2", Usage: known(1000000), WorkingSet: known(900000), Peak: known(2000000), Limit: known(64 * mib)}
+	want := alone(Container{Source: "cgroup2", Usage: known(1000000), WorkingSet: known(900000), Peak: known(2000000), Limit: known(64 * mib)})
 	if got := c.read(); got != want {
 		t.Fatalf("before: read() = %+v, want %+v", got, want)
 	}
@@ -547,6 +668,7 @@ func TestContainerRemoved(t *testing.T) {
 	} {
 		system.fail["sys/fs/cgroup/"+tt.remove] = fs.ErrNotExist
 		*tt.absent = Value{}
+		want.LowestLimit = want.Limit
 		if got := c.read(); got != want {
 			t.Errorf("without %s: read() = %+v, want %+v", tt.remove, got, want)
 		}

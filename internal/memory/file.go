@@ -15,7 +15,8 @@ type file struct {
 	root fs.FS
 	name string
 	open fs.File
-	skip int // the next reads, because it did not exist
+	skip int  // the next reads, because it did not exist
+	lost bool // it was open and could not be read any more
 	buf  []byte
 }
 
@@ -37,8 +38,8 @@ func (f *file) read() []byte {
 			return b
 		}
 		// The file behind the descriptor is gone (ENODEV for a removed cgroup).
-		f.open.Close()
-		f.open = nil
+		f.close()
+		f.lost = true
 	}
 	open, err := f.root.Open(f.name)
 	if err != nil {
@@ -50,6 +51,13 @@ func (f *file) read() []byte {
 	f.open = open
 	b, _ := f.reread()
 	return b
+}
+
+func (f *file) close() {
+	if f.open != nil {
+		f.open.Close()
+		f.open = nil
+	}
 }
 
 func (f *file) reread() ([]byte, bool) {

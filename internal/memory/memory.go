@@ -77,7 +77,7 @@ func NewReader(root fs.FS, memoryLimit int64) *Reader {
 // container's has changed.
 func (r *Reader) Read() Sample {
 	s := Sample{Container: r.container.read()}
-	s.GoLimitSource = r.limit.follow(s.Container.Cap())
+	s.GoLimitSource = r.limit.follow(s.Container.LowestLimit)
 	r.runtime.read(&s)
 	if rss := r.process.rss(); rss.OK {
 		s.RSS, s.RSSSource = rss.N, "kernel"
