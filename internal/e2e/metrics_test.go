@@ -105,6 +105,7 @@ func compareMetrics(t *testing.T, url func(path string) string) exposition {
 	if c := r.Memory.Container; c != nil {
 		optional["container_memory_usage_bytes"] = c.UsageBytes
 		optional["container_memory_working_set_bytes"] = c.WorkingSetBytes
+		optional["container_memory_unreclaimable_bytes"] = c.UnreclaimableBytes
 		optional["container_spec_memory_limit_bytes"] = c.LimitBytes
 	}
 	for name, v := range optional {

@@ -29,7 +29,7 @@ func fullSample() *memory.Sample {
 		RSS: 6123520, RSSSource: "kernel",
 		Container: memory.Container{
 			Source: "cgroup2", Usage: measured(7340032), WorkingSet: measured(3100000),
-			Peak: measured(9000000), Limit: measured(268435456), High: measured(150000000),
+			Unreclaimable: measured(2400000), Peak: measured(9000000), Limit: measured(268435456), High: measured(150000000),
 		},
 		GC: memory.GC{Cycles: 12, CPUPercent: 0.3456},
 	}
@@ -54,18 +54,18 @@ func TestDocument(t *testing.T) {
 	}{
 		{"everything", fullSample(), head +
 			`"memory":{"heapBytes":498432,"heapSysBytes":3866624,"heapLiveBytes":301056,"goBytes":8120000,"goLimitBytes":209715200,"goLimitSource":"GOMEMLIMIT",` +
-			`"rssBytes":6123520,"rssSource":"kernel","container":{"usageBytes":7340032,"workingSetBytes":3100000,"peakBytes":9000000,"limitBytes":268435456,` +
+			`"rssBytes":6123520,"rssSource":"kernel","container":{"usageBytes":7340032,"workingSetBytes":3100000,"peakBytes":9000000,"unreclaimableBytes":2400000,"limitBytes":268435456,` +
 			`"highBytes":150000000,"usedPercent":2.1,"source":"cgroup2"}},"gc":{"cycles":12,"cpuPercent":0.3,"limiterActive":false},` + runtimeJSON +
-			`,"connections":{"open":1,"limit":512,"evicted":3},"checks":{"memory:utilization":[{"componentType":"system","observedValue":2.1,` +
+			`,"connections":{"open":1,"limit":512,"evicted":3},"checks":{"memory:utilization":[{"componentType":"system","observedValue":1.6,` +
 			`"observedUnit":"percent","status":"pass","time":"2026-11-23T17:30:00Z"}],"gomemlimit:utilization":[{"componentType":"system","observedValue":2.2,` +
 			`"observedUnit":"percent","status":"pass","time":"2026-11-23T17:30:00Z"}]}}`},
 		{"nothing optional", &memory.Sample{GoLimitSource: "none", RSSSource: "runtime"}, head +
 			`"memory":{"heapBytes":0,"heapSysBytes":0,"goBytes":0,"goLimitSource":"none","rssBytes":0,"rssSource":"runtime"},` +
 			`"gc":{"cycles":0,"cpuPercent":0,"limiterActive":false},` + runtimeJSON + `,"connections":{"open":1,"limit":512,"evicted":3},"checks":{}}`},
 		{"measured zero", &memory.Sample{GoLimitSource: "none", RSSSource: "kernel", HeapLive: measured(0),
-			Container: memory.Container{Source: "cgroup1", Usage: measured(0), WorkingSet: measured(0), Limit: measured(1000)}}, head +
+			Container: memory.Container{Source: "cgroup1", Usage: measured(0), WorkingSet: measured(0), Unreclaimable: measured(0), Limit: measured(1000)}}, head +
 			`"memory":{"heapBytes":0,"heapSysBytes":0,"heapLiveBytes":0,"goBytes":0,"goLimitSource":"none","rssBytes":0,"rssSource":"kernel",` +
-			`"container":{"usageBytes":0,"workingSetBytes":0,"limitBytes":1000,"usedPercent":0,"source":"cgroup1"}},` +
+			`"container":{"usageBytes":0,"workingSetBytes":0,"unreclaimableBytes":0,"limitBytes":1000,"usedPercent":0,"source":"cgroup1"}},` +
 			`"gc":{"cycles":0,"cpuPercent":0,"limiterActive":false},` + runtimeJSON + `,"connections":{"open":1,"limit":512,"evicted":3},` +
 			`"checks":{"memory:utilization":[{"componentType":"system","observedValue":0,"observedUnit":"percent","status":"pass","time":"2026-11-23T17:30:00Z"}]}}`},
 	} {
@@ -113,7 +113,7 @@ func newSystem(workingSet int) system {
 	s.set("proc/self/cgroup", "0::/")
 	s.set("proc/self/mountinfo", "30 23 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup rw")
 	s.set("sys/fs/cgroup/memory.max", "1000")
-	s.set("sys/fs/cgroup/memory.stat", "inactive_file 0")
+	s.set("sys/fs/cgroup/memory.stat", "inactive_file 0\nactive_file 0\nslab_reclaimable 0")
 	s.use(workingSet)
 	return s
 }
@@ -191,7 +191,7 @@ func TestLog(t *testing.T) {
 		for line := range strings.Lines(log) {
 			fields := strings.SplitN(line, " ", 4)
 			got = append(got, strings.TrimSpace(fields[1]+" "+fields[2]))
-			for _, name := range []string{"heapBytes=", "goBytes=", "rssBytes=", "workingSetBytes=", "limitBytes=1000", "usedPercent="} {
+			for _, name := range []string{"heapBytes=", "goBytes=", "rssBytes=", "workingSetBytes=", "unreclaimableBytes=", "limitBytes=1000", "usedPercent="} {
 				if !strings.Contains(line, name) {
 					t.Errorf("no %s in %s", name, line)
 				}
@@ -305,7 +305,7 @@ func TestStuckSamplerWhileFailing(t *testing.T) {
 			_, output, _ := strings.Cut(line, "output=\"")
 			got = append(got, strings.Fields(output)[0]+" "+strings.Fields(output)[1])
 		}
-		if want := []string{"Memory in", "Memory was", "Memory in"}; !slices.Equal(got, want) {
+		if want := []string{"Memory that", "Memory was", "Memory that"}; !slices.Equal(got, want) {
 			t.Errorf("logged %q, want %q", got, want)
 		}
 	})

@@ -96,7 +96,7 @@ func (s *State) limitAttrs(before memory.Value) []slog.Attr {
 	attrs = appendKnown(attrs, "goLimitBytesBefore", before)
 	attrs = appendKnown(attrs, "goLimitBytes", s.Sample.GoLimit)
 	attrs = append(attrs, slog.String("goLimitSource", s.Sample.GoLimitSource))
-	return appendKnown(attrs, "limitBytes", s.Sample.Container.Limit)
+	return appendKnown(attrs, "limitBytes", s.Sample.Container.LowestLimit)
 }
 
 // vitals are the memory figures, under their names in the report.
@@ -108,6 +108,7 @@ func (s *State) vitals() []slog.Attr {
 		slog.Int64("rssBytes", s.Sample.RSS),
 	}
 	attrs = appendKnown(attrs, "workingSetBytes", c.WorkingSet)
+	attrs = appendKnown(attrs, "unreclaimableBytes", c.Unreclaimable)
 	attrs = appendKnown(attrs, "limitBytes", c.Limit)
 	if used, ok := usedPercent(c); ok {
 		attrs = append(attrs, slog.Float64("usedPercent", oneDecimal(used)))

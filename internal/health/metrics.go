@@ -82,6 +82,7 @@ func (m *Monitor) encodeMetrics(s *State) *Document {
 		{"go_gc_cycles_total_gc_cycles_total", counter, "Completed collections.", number(sample.GC.Cycles)},
 		{"container_memory_usage_bytes", gauge, "Memory charged to the container, page cache included.", container.Usage},
 		{"container_memory_working_set_bytes", gauge, "Usage less the page cache that can go first.", container.WorkingSet},
+		{"container_memory_unreclaimable_bytes", gauge, "Usage minus page cache and slab that the kernel can free.", container.Unreclaimable},
 		{"container_spec_memory_limit_bytes", gauge, "Memory over which the kernel kills the container.", container.Limit},
 		{"healthd_connections_open", gauge, "TCP connections at the sample.", number(int64(s.Connections.Open))},
 		{"healthd_connections_limit", gauge, "TCP connections that are kept.", number(int64(s.Connections.Limit))},

@@ -81,6 +81,9 @@ container_memory_usage_bytes 7340032
 # HELP container_memory_working_set_bytes Usage less the page cache that can go first.
 # TYPE container_memory_working_set_bytes gauge
 container_memory_working_set_bytes 3100000
+# HELP container_memory_unreclaimable_bytes Usage minus page cache and slab that the kernel can free.
+# TYPE container_memory_unreclaimable_bytes gauge
+container_memory_unreclaimable_bytes 2400000
 # HELP container_spec_memory_limit_bytes Memory over which the kernel kills the container.
 # TYPE container_spec_memory_limit_bytes gauge
 container_spec_memory_limit_bytes 268435456
@@ -132,7 +135,7 @@ func TestMetricsAbsent(t *testing.T) {
 	t.Parallel()
 	optional := []string{
 		"process_resident_memory_bytes", "process_open_fds", "process_max_fds", "go_memstats_next_gc_bytes", "go_gc_gomemlimit_bytes",
-		"container_memory_usage_bytes", "container_memory_working_set_bytes", "container_spec_memory_limit_bytes", "healthd_check_status",
+		"container_memory_usage_bytes", "container_memory_working_set_bytes", "container_memory_unreclaimable_bytes", "container_spec_memory_limit_bytes", "healthd_check_status",
 	}
 	m := metricsMonitor(math.MaxUint64)
 	m.reader = memory.NewReader(fstest.MapFS{}, math.MaxInt64)
@@ -143,7 +146,7 @@ func TestMetricsAbsent(t *testing.T) {
 		}
 	}
 	zero := memory.Sample{RSSSource: "kernel", NextGC: measured(0), GoLimit: measured(0),
-		Container: memory.Container{Usage: measured(0), WorkingSet: measured(0), Limit: measured(0)}}
+		Container: memory.Container{Usage: measured(0), WorkingSet: measured(0), Unreclaimable: measured(0), Limit: measured(0)}}
 	body = string(metricsMonitor(1).encodeMetrics(&State{Status: Pass, Sample: zero, Checks: [len(checkNames)]Status{Pass}}).Body)
 	for _, name := range optional {
 		if !strings.Contains(body, "\n"+name) {

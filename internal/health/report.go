@@ -42,13 +42,14 @@ type Memory struct {
 
 // Container is described by memory.Container.
 type Container struct {
-	UsageBytes      *int64   `json:"usageBytes,omitempty"`
-	WorkingSetBytes *int64   `json:"workingSetBytes,omitempty"`
-	PeakBytes       *int64   `json:"peakBytes,omitempty"`
-	LimitBytes      *int64   `json:"limitBytes,omitempty"`
-	HighBytes       *int64   `json:"highBytes,omitempty"`
-	UsedPercent     *float64 `json:"usedPercent,omitempty"` // working set of the lower of limit and high
-	Source          string   `json:"source"`
+	UsageBytes         *int64   `json:"usageBytes,omitempty"`
+	WorkingSetBytes    *int64   `json:"workingSetBytes,omitempty"`
+	PeakBytes          *int64   `json:"peakBytes,omitempty"`
+	UnreclaimableBytes *int64   `json:"unreclaimableBytes,omitempty"`
+	LimitBytes         *int64   `json:"limitBytes,omitempty"`
+	HighBytes          *int64   `json:"highBytes,omitempty"`
+	UsedPercent        *float64 `json:"usedPercent,omitempty"` // working set of the lower of limit and high
+	Source             string   `json:"source"`
 }
 
 // GC is described by memory.GC.
@@ -161,12 +162,13 @@ func (r *reporter) report(s *memory.Sample, conns Connections, now time.Time) Re
 	}
 	if c := &s.Container; c.Source != "" {
 		r.container = Container{
-			UsageBytes:      known(&c.Usage),
-			WorkingSetBytes: known(&c.WorkingSet),
-			PeakBytes:       known(&c.Peak),
-			LimitBytes:      known(&c.Limit),
-			HighBytes:       known(&c.High),
-			Source:          c.Source,
+			UsageBytes:         known(&c.Usage),
+			WorkingSetBytes:    known(&c.WorkingSet),
+			PeakBytes:          known(&c.Peak),
+			UnreclaimableBytes: known(&c.Unreclaimable),
+			LimitBytes:         known(&c.Limit),
+			HighBytes:          known(&c.High),
+			Source:             c.Source,
 		}
 		if used, ok := usedPercent(c); ok {
 			r.used = oneDecimal(used)
@@ -174,7 +176,10 @@ func (r *reporter) report(s *memory.Sample, conns Connections, now time.Time) Re
 		}
 		rep.Memory.Container = &r.container
 	}
-	used, ok := memoryUtilization(s)
+	name, used, ok := memoryUtilization(s)
+	if ok {
+		r.memory.subject = name
+	}
 	r.memory.observe(now, used, ok)
 	rep.Checks.Memory = r.memory.report(at)
 	used, ok = goUtilization(s)

@@ -91,13 +91,13 @@ func TestOutput(t *testing.T) {
 		want   string
 	}{
 		{"warn", newMemoryCheck(80, 90), [][]float64{repeat(4, 85.04)},
-			"Memory in use is 85.0 % of the container's limit, at or over the warning threshold of 80 %: give the container more memory, or find what grows"},
+			"Memory that the kernel cannot free is 85.0 % of the container's limit, at or over the warning threshold of 80 %: give the container more memory, or find what grows"},
 		{"fail", newMemoryCheck(70, 95), [][]float64{repeat(4, 97)},
-			"Memory in use is 97.0 % of the container's limit, at or over the failure threshold of 95 %: give the container more memory, or find what grows"},
+			"Memory that the kernel cannot free is 97.0 % of the container's limit, at or over the failure threshold of 95 %: give the container more memory, or find what grows"},
 		{"clearing", newMemoryCheck(80, 90), [][]float64{repeat(4, 85), repeat(3, 60)},
-			"Memory in use is 60.0 % of the container's limit, and not yet under 75 % for 10 s after it passed the warning threshold of 80 %: give the container more memory, or find what grows"},
+			"Memory that the kernel cannot free is 60.0 % of the container's limit, and not yet under 75 % for 10 s after it passed the warning threshold of 80 %: give the container more memory, or find what grows"},
 		{"missing", newMemoryCheck(80, 90), [][]float64{repeat(4, 95), repeat(3, missing)},
-			"Memory in use is not known now, and was 95.0 % of the container's limit after it passed the failure threshold of 90 %: give the container more memory, or find what grows"},
+			"Memory that the kernel cannot free is not known now, and was 95.0 % of the container's limit after it passed the failure threshold of 90 %: give the container more memory, or find what grows"},
 		{"GOMEMLIMIT", newGoCheck(), [][]float64{repeat(4, 91)},
 			"Go memory that survives a collection is 91.0 % of GOMEMLIMIT, at or over the failure threshold of 90 %: raise GOMEMLIMIT, or find what keeps the heap alive, before the collector takes the CPU"},
 		{"GOMEMLIMIT warns", newGoCheck(), [][]float64{repeat(4, 55)},
@@ -131,6 +131,11 @@ func TestUtilization(t *testing.T) {
 	container := func(workingSet, limit, high memory.Value) memory.Sample {
 		return memory.Sample{RSS: 850, Container: memory.Container{Source: "cgroup2", WorkingSet: workingSet, Limit: limit, High: high}}
 	}
+	cached := func(workingSet, unreclaimable int64) memory.Sample {
+		s := container(measured(workingSet), measured(1000), none)
+		s.Container.Unreclaimable = measured(unreclaimable)
+		return s
+	}
 	golang := func(heap int64, live memory.Value, sys, heapSys int64, limit memory.Value) memory.Sample {
 		return memory.Sample{Heap: heap, HeapLive: live, Sys: sys, HeapSys: heapSys, GoLimit: limit}
 	}
@@ -148,6 +153,8 @@ func TestUtilization(t *testing.T) {
 		{"warn", container(measured(800), measured(1000), none), Warn, 80, -1},
 		{"fail", container(measured(900), measured(1000), none), Fail, 90, -1},
 		{"high counts", container(measured(799), measured(1000), measured(800)), Fail, 99.9, -1},
+		{"active page cache does not count", cached(930, 20), Pass, 2, -1},
+		{"what cannot be freed counts", cached(930, 900), Fail, 90, -1},
 		{"RSS without a working set", container(none, measured(1000), none), Warn, 85, -1},
 		{"Go, no collection yet", golang(700, none, 150, 100, measured(1000)), Warn, -1, 75},
 		{"Go, under", golang(0, measured(449), 900, 800, measured(1000)), Pass, -1, 54.9},
@@ -178,6 +185,39 @@ func TestUtilization(t *testing.T) {
 	}
 }
 
+// TestMemoryOutput: the reason names what was judged, and keeps the name while nothing is known.
+func TestMemoryOutput(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name      string
+		container memory.Container
+		want      string // how the reason starts
+	}{
+		{"all known", memory.Container{Unreclaimable: measured(95), WorkingSet: measured(99)}, "Memory that the kernel cannot free is 95.0 %"},
+		{"no unreclaimable", memory.Container{WorkingSet: measured(99)}, "The working set is 99.0 %"},
+		{"neither", memory.Container{}, "Resident memory is 97.0 %"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s := memory.Sample{RSS: 97, Container: tt.container}
+			s.Container.Limit = measured(100)
+			r := newReporter(testOptions)
+			var got string
+			for i := range 4 {
+				got = r.report(&s, Connections{}, now.Add(time.Duration(i)*time.Second)).Output
+			}
+			if !strings.HasPrefix(got, tt.want) {
+				t.Errorf("output %q, want %q…", got, tt.want)
+			}
+			subject, _, _ := strings.Cut(tt.want, " is ")
+			got = r.report(&memory.Sample{}, Connections{}, now.Add(4*time.Second)).Output
+			if want := subject + " is not known now"; !strings.HasPrefix(got, want) {
+				t.Errorf("output %q, want %q…", got, want)
+			}
+		})
+	}
+}
+
 // TestWorstCounts: the whole is the worst of its checks, with that one's reason.
 func TestWorstCounts(t *testing.T) {
 	t.Parallel()
@@ -191,12 +231,12 @@ func TestWorstCounts(t *testing.T) {
 		output           string // how it starts
 	}{
 		{10, 10, Pass, ""},
-		{85, 10, Warn, "Memory in use"},
+		{85, 10, Warn, "The working set"},
 		{10, 80, Warn, "Go memory"},
-		{85, 80, Warn, "Memory in use"},
+		{85, 80, Warn, "The working set"},
 		{85, 95, Fail, "Go memory"},
-		{95, 80, Fail, "Memory in use"},
-		{95, 95, Fail, "Memory in use"},
+		{95, 80, Fail, "The working set"},
+		{95, 95, Fail, "The working set"},
 	} {
 		sample := at(tt.workingSet, tt.live)
 		if r := judge(&sample); r.Status != tt.want || !strings.HasPrefix(r.Output, tt.output) {

@@ -115,6 +115,7 @@ var vitals = [...]struct{ key, unit, name, note string }{
 	{"status", "", "Status", "pass, warn or fail"},
 	{"output", "", "Reason", ""},
 	{"memory.container.workingSetBytes", "bytes", "Working set", "the container's use without page cache that the kernel can drop"},
+	{"memory.container.unreclaimableBytes", "bytes", "Unreclaimable", "what the kernel cannot free, and the status follows"},
 	{"memory.container.limitBytes", "bytes", "Container limit", "where the kernel kills"},
 	{"memory.container.highBytes", "bytes", "Container high", "where the kernel slows it down"},
 	{"memory.container.usedPercent", "percent", "Used", "working set of the lower of the two"},

@@ -152,7 +152,7 @@ func TestPageKeys(t *testing.T) {
 	n, percent := int64(7), 7.0
 	full, err := json.Marshal(health.Report{Output: "why", Memory: health.Memory{
 		HeapLiveBytes: &n, GoLimitBytes: &n,
-		Container: &health.Container{UsageBytes: &n, WorkingSetBytes: &n, PeakBytes: &n, LimitBytes: &n, HighBytes: &n, UsedPercent: &percent},
+		Container: &health.Container{UsageBytes: &n, WorkingSetBytes: &n, PeakBytes: &n, UnreclaimableBytes: &n, LimitBytes: &n, HighBytes: &n, UsedPercent: &percent},
 	}})
 	if err != nil {
 		t.Fatal(err)
