@@ -20,13 +20,18 @@ const (
 	fewestConnections  = 64
 	mostConnections    = 512
 
-	reservedFiles = 32 // descriptors for everything that is not a connection
-	lowestLimit   = 4
+	// Descriptors for everything that is not a connection: those that are open when the
+	// limit is decided and a few for later, such as the listener, but no fewer in all.
+	spareFiles    = 8
+	reservedFiles = 32
+
+	lowestLimit = 4
 )
 
 // Limit is how many connections to keep: what was asked for, or for 0 what suits a
-// container of the given size, but no more than the open-file limit allows.
-func Limit(asked int, container memory.Value, openFiles uint64) (limit int, lowered bool) {
+// container of the given size, but no more than the open-file limit allows. What is open
+// already stays open: each cgroup that the process is nested in takes up to five files.
+func Limit(asked int, container memory.Value, openFiles uint64, inUse memory.Value) (limit int, lowered bool) {
 	limit = asked
 	if asked == 0 {
 		limit = mostConnections
@@ -34,8 +39,9 @@ func Limit(asked int, container memory.Value, openFiles uint64) (limit int, lowe
 			limit = int(min(max(container.N/bytesPerConnection, fewestConnections), mostConnections))
 		}
 	}
-	if openFiles < uint64(limit)+reservedFiles {
-		return max(int(openFiles)-reservedFiles, lowestLimit), true
+	reserved := max(inUse.N+spareFiles, reservedFiles)
+	if openFiles < uint64(limit)+uint64(reserved) {
+		return max(int(openFiles)-int(reserved), lowestLimit), true
 	}
 	return limit, false
 }

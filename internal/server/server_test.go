@@ -313,26 +313,33 @@ func TestLimit(t *testing.T) {
 		asked     int
 		container memory.Value
 		openFiles uint64
+		inUse     int64
 		want      int
 		lowered   bool
 	}{
-		{"no container", 0, memory.Value{}, 1 << 20, 512, false},
-		{"256 MiB", 0, size(256), 1 << 20, 512, false},
-		{"64 MiB", 0, size(64), 1 << 20, 128, false},
-		{"at least 64", 0, size(8), 1 << 20, 64, false},
-		{"at most 512", 0, size(1 << 20), 1 << 20, 512, false},
-		{"asked", 10000, size(64), 1 << 20, 10000, false},
-		{"unlimited files", 10000, size(64), math.MaxUint64, 10000, false},
-		{"few files", 0, size(256), 64, 32, true},
-		{"just enough files", 100, size(256), 132, 100, false},
-		{"asked over the files", 10000, memory.Value{}, 1024, 992, true},
-		{"hardly any files", 0, memory.Value{}, 20, 4, true},
+		{"no container", 0, memory.Value{}, 1 << 20, 10, 512, false},
+		{"256 MiB", 0, size(256), 1 << 20, 10, 512, false},
+		{"64 MiB", 0, size(64), 1 << 20, 10, 128, false},
+		{"at least 64", 0, size(8), 1 << 20, 10, 64, false},
+		{"at most 512", 0, size(1 << 20), 1 << 20, 10, 512, false},
+		{"asked", 10000, size(64), 1 << 20, 10, 10000, false},
+		{"unlimited files", 10000, size(64), math.MaxUint64, 10, 10000, false},
+		{"few files", 0, size(256), 64, 10, 32, true},
+		{"just enough files", 100, size(256), 132, 10, 100, false},
+		{"asked over the files", 10000, memory.Value{}, 1024, 10, 992, true},
+		{"24 in use and 8 are the fewest", 0, size(256), 64, 24, 32, true},
+		{"25 in use", 0, size(256), 64, 25, 31, true},
+		{"16 nested cgroups", 0, memory.Value{}, 128, 45, 75, true},
+		{"just enough beside those in use", 75, memory.Value{}, 128, 45, 75, false},
+		{"more in use than there may be", 0, memory.Value{}, 64, 100, 4, true},
+		{"unlimited files beside many", 10000, size(64), math.MaxUint64, 500, 10000, false},
+		{"hardly any files", 0, memory.Value{}, 20, 10, 4, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			got, lowered := Limit(tt.asked, tt.container, tt.openFiles)
+			got, lowered := Limit(tt.asked, tt.container, tt.openFiles, memory.Value{N: tt.inUse, OK: true})
 			if got != tt.want || lowered != tt.lowered {
-				t.Errorf("Limit(%d, %v, %d) = %d, %v, want %d, %v", tt.asked, tt.container, tt.openFiles, got, lowered, tt.want, tt.lowered)
+				t.Errorf("Limit(%d, %v, %d, %d) = %d, %v, want %d, %v", tt.asked, tt.container, tt.openFiles, tt.inUse, got, lowered, tt.want, tt.lowered)
 			}
 		})
 	}
