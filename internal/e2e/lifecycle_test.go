@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/halobuzz/healthd/internal/health"
 )
 
 // client is one keep-alive connection. Unlike http.Transport it never sends a request
@@ -93,6 +95,9 @@ func TestDrainShowsOnOpenConnections(t *testing.T) {
 			t.Fatalf("before: code %d, last %v, %v", code, last, err)
 		}
 	}
+	if r := s.report(); r.Draining {
+		t.Errorf("before: report %+v, want no draining", r)
+	}
 	s.signal(syscall.SIGTERM)
 	time.Sleep(100 * time.Millisecond) // the promise under test
 	if code, last, err := ready.get("/readyz"); code != 503 || !last || err != nil {
@@ -103,6 +108,9 @@ func TestDrainShowsOnOpenConnections(t *testing.T) {
 	}
 	if code, last, err := monitoring.get("/api/v1/monitoring/health"); code != 200 || !last || err != nil {
 		t.Errorf("/api/v1/monitoring/health: code %d, last %v, %v, want 200 and the last", code, last, err)
+	}
+	if r := s.report(); !r.Draining || r.Status != health.Pass {
+		t.Errorf("report %+v, want draining and pass", r)
 	}
 	if _, body := get(t, s.url("/readyz")); body != `{"status":"fail","output":"The service is shutting down"}`+"\n" {
 		t.Errorf("/readyz says %q", body)

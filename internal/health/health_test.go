@@ -154,6 +154,38 @@ func TestMonitorPublishes(t *testing.T) {
 	})
 }
 
+// TestMonitorDrain: the report says at once that the service drains, and nothing else changes.
+func TestMonitorDrain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := newSystem(100).monitor()
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() { defer close(done); m.Run(ctx) }()
+		defer func() { cancel(); <-done }()
+		time.Sleep(Period + Period/2)
+		synctest.Wait()
+		const draining = `{"status":"pass","draining":true,`
+		if got := m.State().Report.Body; bytes.Contains(got, []byte("draining")) {
+			t.Errorf("before Drain the report is %s", got)
+		}
+		m.Drain()
+		m.Drain()
+		synctest.Wait()
+		for range 3 {
+			s := m.State()
+			if got := s.Report.Body; !bytes.HasPrefix(got, []byte(draining)) {
+				t.Errorf("after Drain the report is %s, want %s…", got, draining)
+			}
+			if s.Status != Pass || s.Report.Code != 200 || s.Ready.Code != 200 || s.Checks[0] != Pass {
+				t.Errorf("after Drain the state is %+v, want pass as before", s)
+			}
+			time.Sleep(Period)
+			synctest.Wait()
+		}
+	})
+}
+
 // logs starts the log; stop ends it and returns what it wrote.
 func logs(t *testing.T, m *Monitor, interval time.Duration) (stop func() string) {
 	var log bytes.Buffer

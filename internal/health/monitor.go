@@ -54,6 +54,8 @@ type Monitor struct {
 	stale       State // stands in for a state that is too old, since a stuck sampler cannot say so
 	state       atomic.Pointer[State]
 	published   chan struct{}
+	draining    atomic.Bool
+	drained     chan struct{} // asks for a sample that says so
 	metrics     cached[*State]
 	history     *history
 	historyDoc  cached[int64] // of as many points
@@ -73,6 +75,7 @@ func NewMonitor(reader *memory.Reader, connections func() Connections, options O
 			Ready:  NewDocument(Fail, staleOutput),
 		},
 		published: make(chan struct{}, 1),
+		drained:   make(chan struct{}, 1),
 		history:   newHistory(),
 	}
 	m.sample()
@@ -88,6 +91,14 @@ func (m *Monitor) State() *State {
 	return s
 }
 
+// Drain makes the reports say that the service is draining, from the next one on, which it
+// asks for at once. It changes no status.
+func (m *Monitor) Drain() {
+	if !m.draining.Swap(true) {
+		m.drained <- struct{}{}
+	}
+}
+
 // Run samples until ctx is done.
 func (m *Monitor) Run(ctx context.Context) {
 	tick := time.NewTicker(Period)
@@ -96,9 +107,10 @@ func (m *Monitor) Run(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
+		case <-m.drained:
 		case <-tick.C:
-			m.sample()
 		}
+		m.sample()
 	}
 }
 
@@ -111,6 +123,7 @@ func (m *Monitor) sample() {
 	s.Sample = m.reader.Read()
 	m.release = m.releaser.Observe(now, s.Sample.Go, s.Connections.Open)
 	report := m.reporter.report(&s.Sample, s.Connections, now)
+	report.Draining = m.draining.Load()
 	s.Status, s.Output = report.Status, report.Output
 	s.Time, s.Goroutines, s.Checks = now, report.Runtime.Goroutines, report.Checks.statuses()
 	s.Report = m.encoder.encode(s.Status, &report)

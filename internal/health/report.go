@@ -14,8 +14,9 @@ import (
 type Report struct {
 	Status        Status      `json:"status"`
 	Output        string      `json:"output,omitempty"`
-	Version       string      `json:"version"`   // of this document
-	ReleaseID     string      `json:"releaseId"` // of the build
+	Draining      bool        `json:"draining,omitempty"` // the service is about to stop
+	Version       string      `json:"version"`            // of this document
+	ReleaseID     string      `json:"releaseId"`          // of the build
 	ServiceID     string      `json:"serviceId"`
 	Environment   string      `json:"environment"`
 	Time          string      `json:"time"` // RFC 3339, when it was measured

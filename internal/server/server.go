@@ -112,6 +112,7 @@ func (s *Server) Run(ln net.Listener, signals <-chan os.Signal) error {
 // waits do not share their time, and no client can stretch either: the sum is known.
 func (s *Server) stop(sig os.Signal, signals <-chan os.Signal) error {
 	s.draining.Store(true)
+	s.monitor.Drain()
 	if sig == syscall.SIGTERM {
 		s.options.Log.Info("draining", "signal", sig, "delay", s.options.DrainDelay)
 		select {
