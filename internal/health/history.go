@@ -80,11 +80,15 @@ func (r *ring[T]) at(i int) *T { return &r.slots[(r.first+i)%len(r.slots)] }
 
 func (r *ring[T]) push(v T) {
 	if r.n == len(r.slots) {
-		r.first = (r.first + 1) % len(r.slots)
-		r.n--
+		r.dropFirst()
 	}
 	r.n++
 	*r.at(r.n - 1) = v
+}
+
+func (r *ring[T]) dropFirst() {
+	r.first = (r.first + 1) % len(r.slots)
+	r.n--
 }
 
 // series is a ring of complete points, with the point that is being filled.
@@ -108,6 +112,10 @@ func (s *series) observe(unix int64, sample *memory.Sample) (completed bool) {
 		s.push(s.filled)
 		s.filled = newPoint(at)
 		completed = true
+		// No more than a full ring holds, unless the clock was set forward.
+		for s.n > 0 && s.at(0)[columnTime] < at-s.step*int64(len(s.slots)) {
+			s.dropFirst()
+		}
 	case at < filled-s.step:
 		// The clock was set back, and not by the moment of a correction. What it had
 		// called later than now must go, or the times would not ascend.
@@ -164,6 +172,9 @@ type change struct {
 // changesKept is 10 minutes' worth of a verdict that flaps as fast as it can.
 const changesKept = 100
 
+// daySpan is how far back history reaches.
+const daySpan = 24 * time.Hour
+
 // history is a fixed piece of memory, and small: it lives where memory is short.
 type history struct {
 	mu        sync.Mutex
@@ -177,7 +188,7 @@ type history struct {
 func newHistory() *history {
 	return &history{
 		hour:    newSeries(10*time.Second, time.Hour),
-		day:     newSeries(5*time.Minute, 24*time.Hour),
+		day:     newSeries(5*time.Minute, daySpan),
 		changes: newRing[change](changesKept),
 		status:  Pass,
 	}
@@ -191,9 +202,7 @@ func (h *history) observe(now time.Time, sample *memory.Sample, status Status) {
 		h.completed++
 	}
 	h.day.observe(now.Unix(), sample)
-	for h.changes.n > 0 && h.changes.at(h.changes.n-1).time > now.Unix() {
-		h.changes.n-- // the clock was set back, as for the points
-	}
+	h.adjustChanges(now.Unix())
 	if stale := h.at.Add(staleAfter); !h.at.IsZero() && now.After(stale) {
 		h.changes.push(change{stale.Unix(), Fail}) // which the sampler could not say then
 		h.status = Fail
@@ -202,6 +211,25 @@ func (h *history) observe(now time.Time, sample *memory.Sample, status Status) {
 	if status != h.status {
 		h.changes.push(change{now.Unix(), status})
 		h.status = status
+	}
+}
+
+// adjustChanges drops the changes that the clock, set forward or back, puts outside the
+// last day, but never the status that they led to.
+func (h *history) adjustChanges(unix int64) {
+	status := Pass // which the service starts with
+	for h.changes.n > 0 && h.changes.at(h.changes.n-1).time > unix {
+		h.changes.n--
+	}
+	if h.changes.n > 0 {
+		status = h.changes.at(h.changes.n - 1).status
+	}
+	if status != h.status {
+		h.changes.push(change{unix, h.status})
+	}
+	// The newest one that is older than a day says with which status the day began.
+	for h.changes.n > 1 && h.changes.at(1).time < unix-int64(daySpan/time.Second) {
+		h.changes.dropFirst()
 	}
 }
 

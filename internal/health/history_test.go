@@ -114,7 +114,10 @@ func TestHistoryChanges(t *testing.T) {
 	}{
 		{"none", []sample{{100, Pass}, {101, Pass}}, []int64{}, []Status{}},
 		{"warn and back", []sample{{100, Pass}, {101, Warn}, {102, Pass}}, []int64{101, 102}, []Status{Warn, Pass}},
-		{"clock set back", []sample{{100, Pass}, {101, Warn}, {50, Warn}, {51, Fail}}, []int64{51}, []Status{Fail}},
+		{"clock set back", []sample{{100, Pass}, {101, Warn}, {50, Warn}, {51, Fail}}, []int64{50, 51}, []Status{Warn, Fail}},
+		{"clock set back after a pass", []sample{{100, Pass}, {101, Warn}, {102, Pass}, {50, Pass}}, []int64{}, []Status{}},
+		{"clock set back between changes", []sample{{100, Pass}, {101, Warn}, {105, Pass}, {109, Fail}, {106, Fail}}, []int64{101, 105, 106}, []Status{Warn, Pass, Fail}},
+		{"clock set back to the same status", []sample{{100, Pass}, {101, Warn}, {105, Pass}, {109, Warn}, {103, Warn}}, []int64{101}, []Status{Warn}},
 		{"stuck", []sample{{100, Pass}, {150, Pass}}, []int64{110, 150}, []Status{Fail, Pass}},
 		{"stuck while it warned", []sample{{99, Pass}, {100, Warn}, {150, Warn}}, []int64{100, 110, 150}, []Status{Warn, Fail, Warn}},
 		{"late and not stuck", []sample{{100, Pass}, {110, Pass}}, []int64{}, []Status{}},
@@ -123,6 +126,38 @@ func TestHistoryChanges(t *testing.T) {
 			t.Parallel()
 			h := newHistory()
 			for _, s := range tt.samples {
+				h.observe(time.Unix(s.unix, 0), sized(1), s.status)
+			}
+			if got := h.decode(t).Changes; !slices.Equal(got.TimeUnixSeconds, tt.times) || !slices.Equal(got.Status, tt.want) {
+				t.Errorf("changes %v %v, want %v %v", got.TimeUnixSeconds, got.Status, tt.times, tt.want)
+			}
+		})
+	}
+}
+
+// TestHistoryChangesByClock: the clock jumps from one sample to the next. Of the changes the
+// last day's remain, and always the one that led to the status at its start.
+func TestHistoryChangesByClock(t *testing.T) {
+	t.Parallel()
+	type sample struct {
+		unix   int64
+		status Status
+	}
+	for _, tt := range []struct {
+		name    string
+		samples []sample
+		times   []int64
+		want    []Status
+	}{
+		{"older than a day", []sample{{100, Pass}, {101, Warn}, {102, Pass}, {103, Fail}, {103 + 86401, Fail}}, []int64{103}, []Status{Fail}},
+		{"the status at the start of the day", []sample{{100, Pass}, {101, Warn}, {102, Fail}, {50000, Pass}, {102 + 86401, Pass}}, []int64{102, 50000}, []Status{Fail, Pass}},
+		{"clock set forward by years", []sample{{100, Pass}, {101, Warn}, {102, Fail}, {1_800_000_000, Fail}, {1_800_000_001, Pass}}, []int64{102, 1_800_000_001}, []Status{Fail, Pass}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			h := newHistory()
+			for _, s := range tt.samples {
+				h.at = time.Time{} // or the jump would count as a stuck sampler, without a monotonic clock
 				h.observe(time.Unix(s.unix, 0), sized(1), s.status)
 			}
 			if got := h.decode(t).Changes; !slices.Equal(got.TimeUnixSeconds, tt.times) || !slices.Equal(got.Status, tt.want) {
@@ -201,12 +236,15 @@ func TestHistoryClock(t *testing.T) {
 	}{
 		{"steady", []int64{100, 105, 110, 115, 120}, []int64{100, 110}},
 		{"no sample in a step", []int64{100, 125, 130}, []int64{100, 120}},
-		{"a year forward", []int64{100, 110, 31536000, 31536010}, []int64{100, 110, 31536000}},
+		{"a year forward", []int64{100, 110, 31536000, 31536010}, []int64{31536000}},
+		{"an hour forward", []int64{100, 110, 3700, 3710}, []int64{110, 3700}},
+		{"not quite an hour forward", []int64{100, 110, 3690, 3700}, []int64{100, 110, 3690}},
+		{"decades forward, at the first sample", []int64{100, 1_800_000_000, 1_800_000_010}, []int64{1_800_000_000}},
 		{"a moment back", []int64{100, 110, 120, 119, 121, 130}, []int64{100, 110, 120}},
 		{"within a step", []int64{100, 110, 119, 111, 120}, []int64{100, 110}},
 		{"back among the points", []int64{100, 110, 120, 130, 140, 115, 120}, []int64{100, 110}},
 		{"a year back", []int64{31536000, 31536010, 100, 110}, []int64{100}},
-		{"forward and back", []int64{100, 110, 120, 31536000, 31536010, 130, 140}, []int64{100, 110, 120, 130}},
+		{"forward and back", []int64{100, 110, 120, 31536000, 31536010, 130, 140}, []int64{130}},
 		{"the epoch", []int64{0, 5, 10, 20}, []int64{0, 10}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
