@@ -153,7 +153,7 @@ func serve(getenv func(string) string, stdout, stderr io.Writer) int {
 		wait(&background, time.Second) // a sampler stuck in the kernel must not hold the stop
 	}()
 	background.Go(func() { monitor.Run(ctx) })
-	background.Go(func() { monitor.Log(ctx, log, cfg.MemoryInterval, cfg.MemoryLimit) })
+	background.Go(func() { monitor.Log(ctx, log, cfg.MemoryInterval) })
 
 	err = server.New(monitor, connections, server.Options{
 		Log:             log,

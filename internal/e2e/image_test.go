@@ -334,8 +334,8 @@ func TestImageMemoryLimit(t *testing.T) {
 	}{
 		{"the image's", []string{"-m", "256m"}, 200 << 20, "GOMEMLIMIT", "goLimitBytes=209715200"},
 		{"empty", []string{"-m", "256m", "-e", "GOMEMLIMIT="}, 268435456 / 10 * 8, "container", "goLimitSource=container"},
-		{"over the container's", []string{"-m", "64m", "-e", "GOMEMLIMIT=512MiB"}, 67108864 / 10 * 8, "container", "goLimitBytesBefore=536870912 goLimitBytes=53687088"},
-		{"the image's in a smaller container", []string{"-m", "64m"}, 67108864 / 10 * 8, "container", "goLimitBytesBefore=209715200"},
+		{"over the container's", []string{"-m", "64m", "-e", "GOMEMLIMIT=512MiB"}, 67108864 / 10 * 8, "container", "goLimitBytes=53687088 goLimitSource=container"},
+		{"the image's in a smaller container", []string{"-m", "64m"}, 67108864 / 10 * 8, "container", "goLimitBytes=53687088 goLimitSource=container"},
 		{"off", []string{"-m", "64m", "-e", "GOMEMLIMIT=off"}, 0, "off", "goLimitSource=off"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -344,6 +344,9 @@ func TestImageMemoryLimit(t *testing.T) {
 			checkGoLimit(t, c, tt.bytes, tt.source)
 			if !strings.Contains(c.logs(), tt.log) {
 				t.Errorf("the log lacks %s", tt.log)
+			}
+			if strings.Contains(c.logs(), "GOMEMLIMIT changed") {
+				t.Error("the log calls the first limit a change")
 			}
 		})
 	}

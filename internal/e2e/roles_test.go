@@ -117,7 +117,7 @@ func playLeak(spec []byte) error {
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
 	ctx := context.Background()
 	go monitor.Run(ctx)
-	go monitor.Log(ctx, log, 0, limit)
+	go monitor.Log(ctx, log, 0)
 	go s.allocate()
 	go printShares()
 	return server.New(monitor, connections, server.Options{Log: log}).Run(ln, make(chan os.Signal))

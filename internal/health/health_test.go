@@ -193,7 +193,7 @@ func logs(t *testing.T, m *Monitor, interval time.Duration) (stop func() string)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		m.Log(ctx, slog.New(slog.NewTextHandler(&log, nil)), interval, math.MaxInt64)
+		m.Log(ctx, slog.New(slog.NewTextHandler(&log, nil)), interval)
 	}()
 	return func() string {
 		synctest.Wait()
@@ -238,6 +238,34 @@ func TestLog(t *testing.T) {
 		}
 		if strings.Join(got, "\n") != strings.Join(want, "\n") {
 			t.Errorf("logged\n%s\nwant\n%s", log, strings.Join(want, "\n"))
+		}
+	})
+}
+
+// TestLogMemoryLimit: the first limit is in the start-up line, each later one is a line.
+func TestLogMemoryLimit(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := newSystem(100).monitor()
+		publish := func(limit int64) {
+			s := *m.state.Load()
+			s.Sample.GoLimit, s.Sample.GoLimitSource = measured(limit), "container"
+			m.state.Store(&s)
+			select {
+			case m.published <- struct{}{}:
+			default:
+			}
+			synctest.Wait()
+		}
+		publish(800)
+		stop := logs(t, m, 0)
+		publish(800)
+		publish(400)
+		publish(400)
+		log := stop()
+		want := `msg="GOMEMLIMIT changed with the container" goLimitBytesBefore=800 goLimitBytes=400 goLimitSource=container`
+		if strings.Count(log, "\n") != 1 || !strings.Contains(log, want) {
+			t.Errorf("logged\n%s\nwant one line with %s", log, want)
 		}
 	})
 }

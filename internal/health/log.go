@@ -3,7 +3,6 @@ package health
 import (
 	"context"
 	"log/slog"
-	"math"
 	"time"
 
 	"github.com/halobuzz/healthd/internal/memory"
@@ -13,13 +12,10 @@ import (
 // verdict or of the Go memory limit, one when connections begin to be evicted, and a
 // line of vitals per interval unless that is 0. The sampler does not write it: a log
 // that blocks must not stop the samples.
-// memoryLimit is the GOMEMLIMIT asked for, as memory.NewReader takes it.
-func (m *Monitor) Log(ctx context.Context, log *slog.Logger, interval time.Duration, memoryLimit int64) {
+// The Go memory limit of the first state is not a change: the start-up line has it.
+func (m *Monitor) Log(ctx context.Context, log *slog.Logger, interval time.Duration) {
 	status := Pass
-	goLimit := m.State().Sample.GoLimit
-	if memoryLimit != 0 && memoryLimit != math.MaxInt64 {
-		goLimit = memory.Value{N: memoryLimit, OK: true}
-	}
+	goLimit := m.state.Load().Sample.GoLimit
 	var evicted int64
 	var evictedAt time.Time
 	due := time.Now().Add(interval)
