@@ -135,26 +135,29 @@ func TestStop(t *testing.T) {
 			}
 		}()
 	}
+	const later = 1100 * time.Millisecond // the same signal within a second is no second one
 	for _, tt := range []struct {
 		name        string
 		env         []string
 		with        func(*testing.T, *service)
 		signal      []syscall.Signal
+		apart       time.Duration // between the signals, once the first has arrived
 		from, until time.Duration // after the first signal
 		code        int
 		log         string
 	}{
-		{"SIGTERM drains", []string{"DRAIN_DELAY=1s"}, nil, []syscall.Signal{syscall.SIGTERM}, time.Second, 2 * time.Second, 0, "msg=stopped"},
-		{"the default drain", nil, nil, []syscall.Signal{syscall.SIGTERM}, 3 * time.Second, 4 * time.Second, 0, "msg=stopped"},
-		{"SIGINT does not", nil, nil, []syscall.Signal{syscall.SIGINT}, 0, time.Second, 0, "msg=stopped"},
-		{"no drain", []string{"DRAIN_DELAY=0"}, nil, []syscall.Signal{syscall.SIGTERM}, 0, time.Second, 0, "msg=stopped"},
-		{"a second signal", nil, nil, []syscall.Signal{syscall.SIGTERM, syscall.SIGTERM}, 0, time.Second, 1, "second signal"},
-		{"Ctrl-C in the drain", nil, nil, []syscall.Signal{syscall.SIGTERM, syscall.SIGINT}, 0, time.Second, 1, "second signal"},
-		{"a second signal while requests end", nil, slow, []syscall.Signal{syscall.SIGINT, syscall.SIGINT}, 0, time.Second, 1, "second signal"},
-		{"silent connection", []string{"DRAIN_DELAY=1s"}, silent, []syscall.Signal{syscall.SIGTERM}, time.Second, 2 * time.Second, 0, "msg=stopped"},
-		{"silent connection, no drain", nil, silent, []syscall.Signal{syscall.SIGINT}, 0, 2 * time.Second, 0, "msg=stopped"},
-		{"half a header", []string{"DRAIN_DELAY=1s"}, half, []syscall.Signal{syscall.SIGTERM}, time.Second, 2 * time.Second, 0, "msg=stopped"},
-		{"slow body", []string{"SHUTDOWN_TIMEOUT=1s"}, slow, []syscall.Signal{syscall.SIGINT}, time.Second, 2 * time.Second, 0, "connections=1"},
+		{"SIGTERM drains", []string{"DRAIN_DELAY=1s"}, nil, []syscall.Signal{syscall.SIGTERM}, 0, time.Second, 2 * time.Second, 0, "msg=stopped"},
+		{"the default drain", nil, nil, []syscall.Signal{syscall.SIGTERM}, 0, 3 * time.Second, 4 * time.Second, 0, "msg=stopped"},
+		{"SIGINT does not", nil, nil, []syscall.Signal{syscall.SIGINT}, 0, 0, time.Second, 0, "msg=stopped"},
+		{"no drain", []string{"DRAIN_DELAY=0"}, nil, []syscall.Signal{syscall.SIGTERM}, 0, 0, time.Second, 0, "msg=stopped"},
+		{"a second signal", nil, nil, []syscall.Signal{syscall.SIGTERM, syscall.SIGTERM}, later, later, 2 * time.Second, 1, "second signal"},
+		{"the same signal twice", []string{"DRAIN_DELAY=1s"}, nil, []syscall.Signal{syscall.SIGTERM, syscall.SIGTERM}, 0, time.Second, 2 * time.Second, 0, "msg=stopped"},
+		{"Ctrl-C in the drain", nil, nil, []syscall.Signal{syscall.SIGTERM, syscall.SIGINT}, 0, 0, time.Second, 1, "second signal"},
+		{"a second signal while requests end", nil, slow, []syscall.Signal{syscall.SIGINT, syscall.SIGINT}, later, later, 2 * time.Second, 1, "second signal"},
+		{"silent connection", []string{"DRAIN_DELAY=1s"}, silent, []syscall.Signal{syscall.SIGTERM}, 0, time.Second, 2 * time.Second, 0, "msg=stopped"},
+		{"silent connection, no drain", nil, silent, []syscall.Signal{syscall.SIGINT}, 0, 0, 2 * time.Second, 0, "msg=stopped"},
+		{"half a header", []string{"DRAIN_DELAY=1s"}, half, []syscall.Signal{syscall.SIGTERM}, 0, time.Second, 2 * time.Second, 0, "msg=stopped"},
+		{"slow body", []string{"SHUTDOWN_TIMEOUT=1s"}, slow, []syscall.Signal{syscall.SIGINT}, 0, time.Second, 2 * time.Second, 0, "connections=1"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -169,6 +172,7 @@ func TestStop(t *testing.T) {
 					eventually(t, time.Second, "took the first signal", func() bool {
 						return strings.Contains(s.log.String(), "signal=")
 					})
+					time.Sleep(tt.apart)
 				}
 				s.signal(sig)
 			}

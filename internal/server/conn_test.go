@@ -180,8 +180,8 @@ func TestRequestLogIsShort(t *testing.T) {
 	} {
 		s.http.Handler.ServeHTTP(httptest.NewRecorder(), r)
 	}
-	if got := log.String(); len(got) > 1000 {
-		t.Errorf("two requests wrote %d bytes to the log", len(got))
+	if got := log.String(); len(got) > 1000 || strings.Count(got, "msg=request") != 2 {
+		t.Errorf("two requests wrote %d bytes to the log: %.1000s", len(got), got)
 	}
 }
 

@@ -54,7 +54,7 @@ func (s *Server) routes() http.Handler {
 	mux.HandleFunc("GET "+PagePath+"{$}", func(w http.ResponseWriter, r *http.Request) {
 		page().serve(w, r, s.maySee(r))
 	})
-	return s.bounded(mux)
+	return s.logUnrouted(s.bounded(mux))
 }
 
 // bounded wraps the routes in what keeps a single client, or the end of the service, from
@@ -158,3 +158,30 @@ func (s *Server) logRequest(r *http.Request, code int) {
 // shorten cuts text of a request to 128 bytes. The log keeps 256 lines for a reader that is
 // slow, and quoting makes four bytes of one.
 func shorten(text string) string { return text[:min(len(text), 128)] }
+
+// logUnrouted logs the requests that match no route, to which the mux answers 404 or 405.
+// The routes log their own.
+func (s *Server) logUnrouted(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !s.options.Log.Enabled(r.Context(), slog.LevelDebug) {
+			next.ServeHTTP(w, r)
+			return
+		}
+		recorder := &codeRecorder{ResponseWriter: w}
+		next.ServeHTTP(recorder, r)
+		if r.Pattern == "" {
+			s.logRequest(r, recorder.code)
+		}
+	})
+}
+
+// codeRecorder keeps the status code that is written.
+type codeRecorder struct {
+	http.ResponseWriter
+	code int
+}
+
+func (w *codeRecorder) WriteHeader(code int) {
+	w.code = code
+	w.ResponseWriter.WriteHeader(code)
+}

@@ -111,17 +111,16 @@ func (s *Server) Run(ln net.Listener, signals <-chan os.Signal) error {
 // stop waits until no request is in flight, for as long as the options allow. The two
 // waits do not share their time, and no client can stretch either: the sum is known.
 func (s *Server) stop(sig os.Signal, signals <-chan os.Signal) error {
+	received := time.Now()
 	s.draining.Store(true)
 	s.monitor.Drain()
 	if sig == syscall.SIGTERM {
-		s.options.Log.Info("draining", "signal", sig, "delay", s.options.DrainDelay)
-		select {
-		case <-time.After(s.options.DrainDelay):
-		case <-signals:
-			return errForced
+		s.options.Log.Info("draining", "signal", signalName(sig), "delay", s.options.DrainDelay.String())
+		if _, err := await(time.After(s.options.DrainDelay), signals, sig, received); err != nil {
+			return err
 		}
 	}
-	s.options.Log.Info("stopping", "signal", sig, "timeout", s.options.ShutdownTimeout)
+	s.options.Log.Info("stopping", "signal", signalName(sig), "timeout", s.options.ShutdownTimeout.String())
 	s.connections.stopping.Store(true)
 	ctx, cancel := context.WithTimeout(context.Background(), s.options.ShutdownTimeout)
 	defer cancel()
@@ -130,15 +129,47 @@ func (s *Server) stop(sig os.Signal, signals <-chan os.Signal) error {
 	s.connections.closeSilent(silence)
 	rest := time.AfterFunc(silence, func() { s.connections.closeSilent(0) })
 	defer rest.Stop()
-	select {
-	case err := <-down:
-		if err != nil {
-			s.options.Log.Warn("closing connections in use", "connections", s.connections.Count().Open)
-		}
-		return nil
-	case <-signals:
+	cut, err := await(down, signals, sig, received)
+	if err != nil {
 		cancel()
 		<-down
-		return errForced
+		return err
 	}
+	if cut != nil {
+		s.options.Log.Warn("closing connections in use", "connections", s.connections.Count().Open)
+	}
+	return nil
+}
+
+// repeatInterval is how long a signal may be followed by another of its kind and still be
+// the same request to stop.
+const repeatInterval = time.Second
+
+// await returns what done delivers, or errForced if a second signal arrives first. It ignores
+// a repeat of the first signal within repeatInterval of its arrival: timeout(1) and many
+// supervisors signal the process, and then its process group.
+func await[T any](done <-chan T, signals <-chan os.Signal, first os.Signal, received time.Time) (T, error) {
+	for {
+		select {
+		case v := <-done:
+			return v, nil
+		case sig := <-signals:
+			if sig != first || time.Since(received) >= repeatInterval {
+				var zero T
+				return zero, errForced
+			}
+		}
+	}
+}
+
+// signalName returns the name of a signal that stops the service. slog would write a number
+// in JSON and a description such as "terminated" in text.
+func signalName(sig os.Signal) string {
+	switch sig {
+	case syscall.SIGTERM:
+		return "SIGTERM"
+	case os.Interrupt:
+		return "SIGINT"
+	}
+	return sig.String()
 }

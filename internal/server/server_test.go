@@ -402,6 +402,7 @@ func TestLifecycleLeaksNothing(t *testing.T) {
 		{syscall.SIGTERM},
 		{os.Interrupt},
 		{syscall.SIGTERM, os.Interrupt},
+		{syscall.SIGTERM, syscall.SIGTERM},
 	} {
 		r := run(t, Options{DrainDelay: 50 * time.Millisecond, ShutdownTimeout: time.Second})
 		silent, err := net.Dial("tcp", r.addr)
@@ -418,7 +419,7 @@ func TestLifecycleLeaksNothing(t *testing.T) {
 		for _, sig := range signals {
 			r.signals <- sig
 		}
-		if err := r.ended(t); errors.Is(err, errForced) != (len(signals) > 1) {
+		if err := r.ended(t); errors.Is(err, errForced) != (signals[len(signals)-1] != signals[0]) {
 			t.Errorf("%v ended with %v", signals, err)
 		}
 		silent.Close()
@@ -428,6 +429,109 @@ func TestLifecycleLeaksNothing(t *testing.T) {
 		if time.Now().After(deadline) {
 			stacks := make([]byte, 1<<16)
 			t.Fatalf("%d goroutines, %d before:\n%s", runtime.NumGoroutine(), before, stacks[:runtime.Stack(stacks, true)])
+		}
+	}
+}
+
+// TestAwait stops with a signal after one second, and more after other intervals.
+func TestAwait(t *testing.T) {
+	t.Parallel()
+	type after struct {
+		interval time.Duration
+		sig      os.Signal
+	}
+	for _, tt := range []struct {
+		name   string
+		first  os.Signal
+		more   []after
+		forced bool
+	}{
+		{"no other", syscall.SIGTERM, nil, false},
+		{"the same at once", syscall.SIGTERM, []after{{0, syscall.SIGTERM}}, false},
+		{"the same within a second", os.Interrupt, []after{{999 * time.Millisecond, os.Interrupt}}, false},
+		{"the same twice", syscall.SIGTERM, []after{{0, syscall.SIGTERM}, {time.Millisecond, syscall.SIGTERM}}, false},
+		{"the same a second later", syscall.SIGTERM, []after{{time.Second, syscall.SIGTERM}}, true},
+		{"a repeat does not extend the second", syscall.SIGTERM,
+			[]after{{600 * time.Millisecond, syscall.SIGTERM}, {600 * time.Millisecond, syscall.SIGTERM}}, true},
+		{"another at once", syscall.SIGTERM, []after{{0, os.Interrupt}}, true},
+		{"another after a repeat", os.Interrupt, []after{{0, os.Interrupt}, {0, syscall.SIGTERM}}, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				signals := make(chan os.Signal)
+				received := time.Now()
+				go func() {
+					for _, a := range tt.more {
+						time.Sleep(a.interval)
+						signals <- a.sig
+					}
+				}()
+				_, err := await(time.After(3*time.Second), signals, tt.first, received)
+				took := time.Since(received)
+				if forced := errors.Is(err, errForced); forced != tt.forced || forced != (took < 3*time.Second) {
+					t.Errorf("await() = %v after %v, want forced %v", err, took, tt.forced)
+				}
+			})
+		})
+	}
+}
+
+// TestLogOfStop holds both formats to the same names.
+func TestLogOfStop(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name    string
+		handler func(io.Writer) slog.Handler
+		sig     os.Signal
+		want    []string
+	}{
+		{"text", func(w io.Writer) slog.Handler { return slog.NewTextHandler(w, nil) }, syscall.SIGTERM,
+			[]string{"msg=draining signal=SIGTERM delay=3s\n", "msg=stopping signal=SIGTERM timeout=5s\n"}},
+		{"JSON", func(w io.Writer) slog.Handler { return slog.NewJSONHandler(w, nil) }, syscall.SIGTERM,
+			[]string{`"msg":"draining","signal":"SIGTERM","delay":"3s"}`, `"msg":"stopping","signal":"SIGTERM","timeout":"5s"}`}},
+		{"text without a drain", func(w io.Writer) slog.Handler { return slog.NewTextHandler(w, nil) }, os.Interrupt,
+			[]string{"msg=stopping signal=SIGINT timeout=5s\n"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				var log bytes.Buffer
+				options := Options{Log: slog.New(tt.handler(&log)), DrainDelay: 3 * time.Second, ShutdownTimeout: 5 * time.Second}
+				if err := newServer(t, container64("1"), options).stop(tt.sig, nil); err != nil {
+					t.Errorf("stop(%v) = %v, want none", tt.sig, err)
+				}
+				for _, want := range tt.want {
+					if !strings.Contains(log.String(), want) {
+						t.Errorf("stop(%v) logged %s, want %s in it", tt.sig, &log, want)
+					}
+				}
+			})
+		})
+	}
+}
+
+// TestLogRequests: at debug each answer is one line, whoever writes it.
+func TestLogRequests(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ method, path, want string }{
+		{"GET", LivePath, "method=GET path=/healthz code=200"},
+		{"GET", PagePath, "method=GET path=/ code=200"},
+		{"GET", "/nope", "method=GET path=/nope code=404"},
+		{"POST", LivePath, "method=POST path=/healthz code=405"},
+	} {
+		for _, level := range []slog.Level{slog.LevelDebug, slog.LevelInfo} {
+			var log bytes.Buffer
+			handler := slog.NewTextHandler(&log, &slog.HandlerOptions{Level: level})
+			s := newServer(t, container64("1"), Options{Log: slog.New(handler)})
+			s.http.Handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(tt.method, tt.path, nil))
+			lines := 0
+			if level == slog.LevelDebug {
+				lines = 1
+			}
+			if got := strings.Count(log.String(), tt.want); got != lines || strings.Count(log.String(), "\n") != lines {
+				t.Errorf("%s %s logged %q at %v, want %d lines with %s", tt.method, tt.path, &log, level, lines, tt.want)
+			}
 		}
 	}
 }
