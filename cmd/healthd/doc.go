@@ -4,7 +4,8 @@
 //
 //	healthd [serve]       serve until SIGTERM or SIGINT
 //	healthd probe [PATH]  ask the service on this machine (default /healthz)
-//	healthd version       print the version
+//	healthd version       print the version, like -v and --version
+//	healthd help          print this text, like -h and --help
 //
 // Endpoints (GET and HEAD):
 //
@@ -22,8 +23,9 @@
 //	HOST=                   IP address or localhost; empty is every address
 //	SERVICE_NAME=healthd    shown in the log and the report
 //	ENVIRONMENT=production  likewise
-//	GOMEMLIMIT=             Go memory limit, such as 200MiB or off; empty is 80 % of
-//	                        the container's limit, which no value exceeds
+//	GOMEMLIMIT=             Go memory limit, such as 200MiB or off, at least 1MiB;
+//	                        empty is 80 % of the container's limit, which no value
+//	                        exceeds
 //	MAX_CONNECTIONS=auto    connections kept; auto is one per 512 KiB of the
 //	                        container's limit, 64 to 512
 //	MEMORY_WARN_PERCENT=80  of the container's limit: status warn
@@ -39,7 +41,7 @@
 // It runs on one processor, unless GOMAXPROCS in the environment says otherwise.
 //
 // Signals: SIGTERM drains and stops, SIGINT stops without the drain, a second one
-// ends it at once.
+// ends it at once. The same signal again within a second is not a second one.
 //
 // Exit codes: 0 stopped cleanly, 1 failed, 2 bad usage or configuration; probe exits
 // 0 on a 2xx answer and 1 otherwise.

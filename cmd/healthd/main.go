@@ -47,30 +47,71 @@ func main() {
 }
 
 func run(args []string, getenv func(string) string, stdout, stderr io.Writer) int {
-	command := "serve"
-	if len(args) > 0 {
-		command, args = args[0], args[1:]
+	command, operands, err := parseArgs(args)
+	if err != nil {
+		fmt.Fprintf(stderr, "healthd: %v; see healthd -h\n", err)
+		return exitUsage
 	}
-	switch {
-	case command == "serve" && len(args) == 0:
-		return serve(getenv, stdout, stderr)
-	case command == "probe" && len(args) == 0:
-		return ask(getenv, server.LivePath, stdout, stderr)
-	case command == "probe" && len(args) == 1:
-		return ask(getenv, args[0], stdout, stderr)
-	case command == "version" && len(args) == 0:
-		fmt.Fprintf(stdout, "healthd %s %s %s/%s\n", version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
-		return exitOK
-	case command == "-h" || command == "--help" || command == "help":
+	switch command {
+	case "help":
 		fmt.Fprint(stdout, usage(doc))
 		return exitOK
-	case len(args) > 0:
-		fmt.Fprintf(stderr, "healthd: %q is one argument too many; see healthd -h\n", args[len(args)-1])
-		return exitUsage
+	case "version":
+		fmt.Fprintf(stdout, "healthd %s %s %s/%s\n", version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+		return exitOK
+	case "probe":
+		path := server.LivePath
+		if len(operands) > 0 {
+			path = operands[0]
+		}
+		return ask(getenv, path, stdout, stderr)
 	default:
-		fmt.Fprintf(stderr, "healthd: %q is not a command (serve, probe, version); see healthd -h\n", command)
-		return exitUsage
+		return serve(getenv, stdout, stderr)
 	}
+}
+
+// parseArgs splits the command line into a command, which is serve where none is named, and
+// its operands. The only options are those for help and the version.
+func parseArgs(args []string) (command string, operands []string, err error) {
+	if len(args) == 0 {
+		return "serve", nil, nil
+	}
+	command, operands = args[0], args[1:]
+	maxOperands := 0
+	switch command {
+	case "-h", "--help", "help":
+		return "help", nil, nil
+	case "-v", "--version":
+		command = "version"
+	case "serve", "version":
+	case "probe":
+		maxOperands = 1
+	default:
+		if strings.HasPrefix(command, "-") {
+			return "", nil, unknownOption(command)
+		}
+		return "", nil, fmt.Errorf("unknown command %q", command)
+	}
+	for i, arg := range operands {
+		switch {
+		case arg == "-h" || arg == "--help":
+			return "help", nil, nil
+		case strings.HasPrefix(arg, "-"):
+			return "", nil, unknownOption(arg)
+		case i >= maxOperands:
+			return "", nil, fmt.Errorf("unexpected argument %q", arg)
+		}
+	}
+	return command, operands, nil
+}
+
+// unknownOption tells users of other servers' options where the port is set.
+func unknownOption(option string) error {
+	switch name, _, _ := strings.Cut(option, "="); name {
+	case "-p", "--port", "-port":
+		return fmt.Errorf("unknown option %q: set PORT", option)
+	}
+	return fmt.Errorf("unknown option %q", option)
 }
 
 // usage is the text of a file's leading comment.
@@ -93,7 +134,7 @@ func ask(getenv func(string) string, path string, stdout, stderr io.Writer) int 
 		fmt.Fprintln(stderr, err)
 		return exitFailed // not exitUsage, which Docker reserves in a HEALTHCHECK
 	}
-	status, err := probe.Get(addr.Local(), path)
+	status, err := probe.Get(path, addr.Local()...)
 	if err != nil {
 		fmt.Fprintln(stderr, "probe:", err)
 		return exitFailed

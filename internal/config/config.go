@@ -66,15 +66,20 @@ func (a Address) URL() string {
 	return "http://" + netip.AddrPortFrom(host, a.Port).String()
 }
 
-// Local is the address on which a process on the same machine reaches the
-// service. It is IPv4's loopback even when the service listens on both
-// families: a name or ::1 may be missing in a container.
-func (a Address) Local() netip.AddrPort {
-	host := a.Host
-	if !host.IsValid() || host.IsUnspecified() {
-		host = netip.AddrFrom4([4]byte{127, 0, 0, 1})
+// Local returns the addresses on which a process on the same machine reaches the service,
+// the one to try first in front. On every address that is IPv4's loopback, because ::1 and
+// the name localhost may be missing in a container, and then IPv6's, because a machine
+// without IPv4 has only that.
+func (a Address) Local() []netip.AddrPort {
+	ipv4 := netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), a.Port)
+	ipv6 := netip.AddrPortFrom(netip.IPv6Loopback(), a.Port)
+	switch a.Host {
+	case netip.Addr{}, netip.IPv6Unspecified():
+		return []netip.AddrPort{ipv4, ipv6}
+	case netip.IPv4Unspecified():
+		return []netip.AddrPort{ipv4}
 	}
-	return netip.AddrPortFrom(host, a.Port)
+	return []netip.AddrPort{netip.AddrPortFrom(a.Host, a.Port)}
 }
 
 // Load reads every key: from getenv, else from the file dotenv where it exists,
@@ -86,7 +91,7 @@ func Load(getenv func(string) string, dotenv string) (Config, error) {
 		Listen:          s.address(),
 		ServiceName:     value(s, "SERVICE_NAME", "healthd", "", text),
 		Environment:     value(s, "ENVIRONMENT", "production", "", text),
-		MemoryLimit:     value(s, "GOMEMLIMIT", "", "a memory limit (whole bytes over 0 with B, KiB, MiB, GiB or TiB, or off)", optional(ParseMemoryLimit)),
+		MemoryLimit:     value(s, "GOMEMLIMIT", "", memoryLimitWanted, optional(memoryLimit)),
 		MaxConnections:  value(s, "MAX_CONNECTIONS", "auto", "auto or a whole number, at least 4", connections),
 		WarnPercent:     value(s, "MEMORY_WARN_PERCENT", "80", "a whole percentage (6-100)", percent),
 		FailPercent:     value(s, "MEMORY_FAIL_PERCENT", "90", "a whole percentage (6-100)", percent),
@@ -100,8 +105,10 @@ func Load(getenv func(string) string, dotenv string) (Config, error) {
 		})),
 	}
 	if c.WarnPercent != 0 && c.FailPercent != 0 && c.WarnPercent >= c.FailPercent {
-		s.problem("MEMORY_WARN_PERCENT", strconv.Itoa(c.WarnPercent),
-			fmt.Sprintf("less than MEMORY_FAIL_PERCENT (%d)", c.FailPercent))
+		s.problems = append(s.problems, fmt.Errorf(
+			"MEMORY_WARN_PERCENT: \"%d\"%s is not less than MEMORY_FAIL_PERCENT (%d%s)",
+			c.WarnPercent, s.ifDefault("MEMORY_WARN_PERCENT", " (the default)"),
+			c.FailPercent, s.ifDefault("MEMORY_FAIL_PERCENT", ", the default")))
 	}
 	return c, errors.Join(s.problems...)
 }
@@ -116,18 +123,22 @@ func LoadAddress(getenv func(string) string, dotenv string) (Address, error) {
 type source struct {
 	getenv   func(string) string
 	name     string            // of the file
-	text     string            // that is in it
 	file     map[string]string // what it sets
+	literal  map[string]string // likewise, with standIn for each $
 	problems []error
 }
 
+// standIn replaces each $ in a file, so that the parser has nothing to expand. It is a
+// character that no valid token contains.
+const standIn = "\x00"
+
 func open(getenv func(string) string, dotenv string) *source {
 	text, err := os.ReadFile(dotenv)
-	s := &source{getenv: getenv, name: filepath.Base(dotenv), text: string(text)}
+	s := &source{getenv: getenv, name: filepath.Base(dotenv)}
 	var file map[string]string
 	if err == nil {
 		// It leaves the process environment alone, where Load would change it.
-		file, err = godotenv.Unmarshal(s.text)
+		file, err = godotenv.UnmarshalBytes(text)
 	}
 	pathErr, isPath := errors.AsType[*fs.PathError](err)
 	_, noKey := file[""]
@@ -144,6 +155,9 @@ func open(getenv func(string) string, dotenv string) *source {
 	default:
 		// Only now: a lost quote can put a neighbour's secret into a value, to be quoted.
 		s.file = file
+		// Only the parser knows which $ belongs to a value, and not to a comment. It has
+		// accepted text, and no part of its syntax is a $, so it accepts this as well.
+		s.literal, _ = godotenv.Unmarshal(strings.ReplaceAll(string(text), "$", standIn))
 	}
 	return s
 }
@@ -154,7 +168,7 @@ func (s *source) problem(key, value, want string) {
 
 func (s *source) address() Address {
 	return Address{
-		Host: value(s, "HOST", "", "an IP address or localhost", optional(host)),
+		Host: value(s, "HOST", "", "an IP address to listen on or localhost", optional(host)),
 		Port: value(s, "PORT", "4000", "a port (1-65535)", port),
 	}
 }
@@ -163,9 +177,13 @@ func (s *source) address() Address {
 // which has 8 KiB.
 func (s *source) token() string {
 	const key = "MONITORING_TOKEN"
-	token := s.raw(key)
-	if token == s.file[key] && s.expands(key) {
-		s.problems = append(s.problems, fmt.Errorf("%s: its value in %s has a $ outside single quotes", key, s.name))
+	token := s.getenv(key)
+	if token == "" {
+		token = s.fromFile(key)
+		if s.expands(key) {
+			s.problems = append(s.problems,
+				fmt.Errorf("%s: contains $; put it in single quotes in %s", key, s.name))
+		}
 	}
 	if len(token) > 4096 || strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }) {
 		s.problems = append(s.problems, fmt.Errorf("%s: its value (not shown) is not up to 4096 visible ASCII characters", key))
@@ -173,15 +191,11 @@ func (s *source) token() string {
 	return token
 }
 
-// expands says whether the file sets key to something with a $ that the parser replaces,
-// mostly by nothing: a token would lose a part of itself, or all and let anyone in.
+// expands reports whether the parser replaced a $ in the value that the file sets for key.
+// A reference to an unknown variable becomes the empty string, so a token would lose a part
+// of itself, or all of itself and with it the protection.
 func (s *source) expands(key string) bool {
-	for line := range strings.Lines(s.text) {
-		if !strings.HasPrefix(strings.TrimSpace(line), "#") && strings.Contains(line, key) && strings.Contains(line, "$") && !strings.Contains(line, "'") {
-			return true
-		}
-	}
-	return false
+	return strings.ReplaceAll(s.literal[key], standIn, "$") != s.file[key]
 }
 
 // value reads one key. What parse refuses is a problem: the value is not want.
@@ -197,11 +211,15 @@ func value[T any](s *source, key, fallback, want string, parse func(string) (T, 
 	return v
 }
 
-// raw is a key's value as it was set.
+// raw returns the value of key as it was set.
 func (s *source) raw(key string) string {
 	if v := s.getenv(key); v != "" {
 		return v
 	}
+	return s.fromFile(key)
+}
+
+func (s *source) fromFile(key string) string {
 	v := s.file[key]
 	if strings.ContainsAny(v, "\r\n") {
 		// Two lost quotes still make a list of KEY=value, with a neighbour's secret in
@@ -212,7 +230,18 @@ func (s *source) raw(key string) string {
 	return v
 }
 
-const durationWanted = "a duration such as 30s or 2m, or 0"
+// ifDefault returns note if key is set nowhere.
+func (s *source) ifDefault(key, note string) string {
+	if s.getenv(key) != "" || s.file[key] != "" {
+		return ""
+	}
+	return note
+}
+
+const (
+	durationWanted    = "a duration such as 30s or 2m, or 0"
+	memoryLimitWanted = "a memory limit of at least 1MiB: a whole number with a unit, such as 200MiB, or off"
+)
 
 func text(s string) (string, bool) { return s, true }
 
@@ -221,12 +250,22 @@ func port(s string) (uint16, bool) {
 	return uint16(n), err == nil && n > 0
 }
 
+// host parses an address to listen on. Linux binds a TCP socket to a multicast or broadcast
+// address as well, although no connection can ever arrive there.
 func host(s string) (netip.Addr, bool) {
 	if s == "localhost" {
 		s = "127.0.0.1" // without a resolver, which a container may lack
 	}
 	addr, err := netip.ParseAddr(s)
-	return addr, err == nil
+	broadcast := netip.AddrFrom4([4]byte{255, 255, 255, 255})
+	return addr, err == nil && !addr.IsMulticast() && addr.Unmap() != broadcast
+}
+
+// memoryLimit parses GOMEMLIMIT. Less than 1 MiB is a number whose unit was forgotten: "200"
+// is 200 bytes, under which the collector would never stop.
+func memoryLimit(s string) (bytes int64, ok bool) {
+	bytes, ok = ParseMemoryLimit(s)
+	return bytes, ok && bytes >= 1<<20
 }
 
 func connections(s string) (int, bool) {

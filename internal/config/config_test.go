@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"log/slog"
 	"maps"
 	"math"
@@ -104,6 +105,7 @@ func TestLoadValues(t *testing.T) {
 		{"SERVICE_NAME", "Größe 8 ✓", func(c *Config) { c.ServiceName = "Größe 8 ✓" }},
 		{"ENVIRONMENT", "staging", func(c *Config) { c.Environment = "staging" }},
 		{"GOMEMLIMIT", "200MiB", func(c *Config) { c.MemoryLimit = 200 << 20 }},
+		{"GOMEMLIMIT", "1MiB", func(c *Config) { c.MemoryLimit = 1 << 20 }},
 		{"GOMEMLIMIT", "off", func(c *Config) { c.MemoryLimit = math.MaxInt64 }},
 		{"MAX_CONNECTIONS", "auto", func(c *Config) { c.MaxConnections = 0 }},
 		{"MAX_CONNECTIONS", "4", func(c *Config) { c.MaxConnections = 4 }},
@@ -185,8 +187,9 @@ func TestLoadThresholdOrder(t *testing.T) {
 		{"widest", "6", "100", ""},
 		{"equal", "50", "50", `MEMORY_WARN_PERCENT: "50" is not less than MEMORY_FAIL_PERCENT (50)`},
 		{"reversed", "90", "80", `MEMORY_WARN_PERCENT: "90" is not less than MEMORY_FAIL_PERCENT (80)`},
-		{"warn over the default of fail", "95", "", `MEMORY_WARN_PERCENT: "95" is not less than MEMORY_FAIL_PERCENT (90)`},
-		{"fail under the default of warn", "", "70", `MEMORY_WARN_PERCENT: "80" is not less than MEMORY_FAIL_PERCENT (70)`},
+		{"warn over the default of fail", "95", "", `MEMORY_WARN_PERCENT: "95" is not less than MEMORY_FAIL_PERCENT (90, the default)`},
+		{"fail under the default of warn", "", "70", `MEMORY_WARN_PERCENT: "80" (the default) is not less than MEMORY_FAIL_PERCENT (70)`},
+		{"both set, one to its default", "80", "70", `MEMORY_WARN_PERCENT: "80" is not less than MEMORY_FAIL_PERCENT (70)`},
 		{"one of them unreadable is one problem", "95", "x", `MEMORY_FAIL_PERCENT: "x" is not a whole percentage (6-100)`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -210,13 +213,13 @@ func TestAddress(t *testing.T) {
 		name, host         string
 		listen, url, local string
 	}{
-		{"every address", "", ":4000", "http://0.0.0.0:4000", "127.0.0.1:4000"},
-		{"every IPv4 address", "0.0.0.0", "0.0.0.0:4000", "http://0.0.0.0:4000", "127.0.0.1:4000"},
-		{"every IPv6 address", "::", "[::]:4000", "http://[::]:4000", "127.0.0.1:4000"},
-		{"IPv4 loopback", "127.0.0.1", "127.0.0.1:4000", "http://127.0.0.1:4000", "127.0.0.1:4000"},
-		{"IPv6 loopback", "::1", "[::1]:4000", "http://[::1]:4000", "[::1]:4000"},
-		{"localhost", "localhost", "127.0.0.1:4000", "http://127.0.0.1:4000", "127.0.0.1:4000"},
-		{"one address", "192.0.2.7", "192.0.2.7:4000", "http://192.0.2.7:4000", "192.0.2.7:4000"},
+		{"every address", "", ":4000", "http://0.0.0.0:4000", "[127.0.0.1:4000 [::1]:4000]"},
+		{"every IPv4 address", "0.0.0.0", "0.0.0.0:4000", "http://0.0.0.0:4000", "[127.0.0.1:4000]"},
+		{"every IPv6 address", "::", "[::]:4000", "http://[::]:4000", "[127.0.0.1:4000 [::1]:4000]"},
+		{"IPv4 loopback", "127.0.0.1", "127.0.0.1:4000", "http://127.0.0.1:4000", "[127.0.0.1:4000]"},
+		{"IPv6 loopback", "::1", "[::1]:4000", "http://[::1]:4000", "[[::1]:4000]"},
+		{"localhost", "localhost", "127.0.0.1:4000", "http://127.0.0.1:4000", "[127.0.0.1:4000]"},
+		{"one address", "192.0.2.7", "192.0.2.7:4000", "http://192.0.2.7:4000", "[192.0.2.7:4000]"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -230,7 +233,7 @@ func TestAddress(t *testing.T) {
 			if got := a.URL(); got != tt.url {
 				t.Errorf("URL() = %q, want %q", got, tt.url)
 			}
-			if got := a.Local().String(); got != tt.local {
+			if got := fmt.Sprint(a.Local()); got != tt.local {
 				t.Errorf("Local() = %q, want %q", got, tt.local)
 			}
 		})

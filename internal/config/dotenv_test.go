@@ -54,6 +54,7 @@ func TestDotenvMalformed(t *testing.T) {
 		{"no equals sign on the last line", "SECRET=" + secret + "\nPORT"},
 		{"no key", "=x"},
 		{"no key, with a newline", "=" + secret + "\n"},
+		{"no key, with a token", "MONITORING_TOKEN=$X\n=" + secret + "\n"},
 		{"no key but export", "export =" + secret + "\n"},
 		{"a dash in a key", "MY-SECRET=" + secret + "\n"},
 		{"binary", "\x7fELF\x00\x00=" + secret},

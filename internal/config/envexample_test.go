@@ -23,9 +23,11 @@ func TestEnvExample(t *testing.T) {
 	values := map[string]string{}
 	for line := range strings.Lines(string(content)) {
 		line = strings.TrimSuffix(line, "\n")
-		if line == "" || strings.HasPrefix(line, "#") {
+		if line == "" || strings.HasPrefix(line, "# ") {
 			continue
 		}
+		// A key that is commented out has no space behind the #.
+		line = strings.TrimPrefix(line, "#")
 		key, value, found := strings.Cut(line, "=")
 		if !found {
 			t.Errorf("line %q has no =", line)
@@ -49,5 +51,10 @@ func TestEnvExample(t *testing.T) {
 	}
 	if c, err := Load(env(values), noDotenv(t)); err != nil || c != defaults() {
 		t.Errorf("Load(.env.example as environment) = %+v, %v, want %+v", c, err, defaults())
+	}
+	// Appended to a file that has a token, it must not open the details to anyone.
+	c, err := Load(env(nil), writeDotenv(t, "MONITORING_TOKEN=hunter2\n"+string(content)))
+	if err != nil || c.MonitoringToken != "hunter2" {
+		t.Errorf("Load(a token, then .env.example) = token %q, %v, want hunter2", c.MonitoringToken, err)
 	}
 }

@@ -16,15 +16,17 @@ func checkConfig(t *testing.T, c Config) {
 	case c.Listen.Port == 0,
 		c.ServiceName == "",
 		c.Environment == "",
-		c.MemoryLimit < 0,
+		c.MemoryLimit != 0 && c.MemoryLimit < 1<<20,
 		c.MaxConnections < 0 || c.MaxConnections > 0 && c.MaxConnections < 4,
 		c.WarnPercent < 6 || c.WarnPercent >= c.FailPercent || c.FailPercent > 100,
 		c.MemoryInterval < 0 || c.DrainDelay < 0 || c.ShutdownTimeout < 0:
 		t.Errorf("Load() = %+v, want every value in its range", c)
 	}
-	local := c.Listen.Local()
-	if !local.Addr().IsValid() || local.Addr() == netip.IPv4Unspecified() || local.Addr() == netip.IPv6Unspecified() {
-		t.Errorf("Local() = %v of %v, want one address", local, c.Listen)
+	for _, local := range c.Listen.Local() {
+		addr := local.Addr()
+		if !addr.IsValid() || addr == netip.IPv4Unspecified() || addr == netip.IPv6Unspecified() {
+			t.Errorf("Local() of %v has %v, want addresses to connect to", c.Listen, local)
+		}
 	}
 }
 
@@ -47,6 +49,9 @@ func FuzzLoad(f *testing.F) {
 		{"A: b\r\nPORT: 4001\r\n", "\r"},
 		{"MEMORY_WARN_PERCENT=90", "MEMORY_FAIL_PERCENT=80"},
 		{"SERVICE_NAME=\"a\\nb\"", "DRAIN_DELAY=\"1\\n2\""},
+		{"MONITORING_TOKEN=$SECRET # it's shared", "A=$B"},
+		{"A=$B", "MONITORING_TOKEN=\"a$SECRET'b\""},
+		{"MONITORING_TOKEN='$A", "$B'"},
 		{strings.Repeat("PORT=1\n", 1000), strings.Repeat("x", 10_000)},
 	} {
 		f.Add(seed.before, seed.after)
@@ -68,6 +73,9 @@ func FuzzLoad(f *testing.F) {
 				malformed = true
 			case slices.Contains(keys, key) && strings.HasPrefix(rest, `"`) && strings.Contains(rest, `" is not `):
 			case slices.Contains(keys, key) && rest == "its value in .env is more than one line":
+			case key == "MONITORING_TOKEN" && rest == "contains $; put it in single quotes in .env":
+			case key == "MONITORING_TOKEN" && strings.HasPrefix(rest, "its value (not shown) is not "):
+			case key == "MEMORY_WARN_PERCENT" && strings.Contains(rest, " is not less than "):
 			default:
 				t.Errorf("Load(.env %q) says %q, want a line that begins with a key or .env", content, line)
 			}
@@ -103,7 +111,7 @@ func FuzzLoadValue(f *testing.F) {
 			return
 		}
 		got := err.Error()
-		order := strings.HasPrefix(got, `MEMORY_WARN_PERCENT: "`) && strings.Contains(got, `" is not less than MEMORY_FAIL_PERCENT (`) &&
+		order := strings.HasPrefix(got, `MEMORY_WARN_PERCENT: "`) && strings.Contains(got, `is not less than MEMORY_FAIL_PERCENT (`) &&
 			(key == "MEMORY_WARN_PERCENT" || key == "MEMORY_FAIL_PERCENT")
 		want := fmt.Sprintf("%s: %q is not ", key, value)
 		if key == "MONITORING_TOKEN" {

@@ -69,6 +69,13 @@ func TestLoadInvalid(t *testing.T) {
 		{"a wildcard", "HOST", "*"},
 		{"leading space", "HOST", " 127.0.0.1"},
 		{"trailing space", "HOST", "localhost "},
+		{"multicast", "HOST", "224.0.0.1"},
+		{"the last multicast address", "HOST", "239.255.255.255"},
+		{"multicast mapped to IPv6", "HOST", "::ffff:224.0.0.1"},
+		{"multicast of IPv6", "HOST", "ff02::1"},
+		{"multicast with a zone", "HOST", "ff02::1%lo"},
+		{"broadcast", "HOST", "255.255.255.255"},
+		{"broadcast mapped to IPv6", "HOST", "::ffff:255.255.255.255"},
 
 		{"a word", "GOMEMLIMIT", "lots"},
 		{"short unit", "GOMEMLIMIT", "256M"},
@@ -77,6 +84,9 @@ func TestLoadInvalid(t *testing.T) {
 		{"a share", "GOMEMLIMIT", "80%"},
 		{"zero", "GOMEMLIMIT", "0"},
 		{"zero with a unit", "GOMEMLIMIT", "0MiB"},
+		{"a unit forgotten", "GOMEMLIMIT", "200"},
+		{"a byte under range", "GOMEMLIMIT", "1048575"},
+		{"a small unit", "GOMEMLIMIT", "1023KiB"},
 		{"negative", "GOMEMLIMIT", "-1"},
 		{"over range", "GOMEMLIMIT", "8388608TiB"},
 		{"leading space", "GOMEMLIMIT", " 1GiB"},
@@ -176,19 +186,55 @@ func TestLoadInvalidToken(t *testing.T) {
 			t.Errorf("Load(MONITORING_TOKEN=%q) = %v, want %s", token, err, want)
 		}
 	}
-	for _, line := range []string{"MONITORING_TOKEN=$hunter2", "MONITORING_TOKEN=$HUNTER2", "export MONITORING_TOKEN=\"hunter2$X\"", "MONITORING_TOKEN: hun${T}er2"} {
-		_, err := Load(env(nil), writeDotenv(t, line+"\n"))
-		if want := "MONITORING_TOKEN: its value in .env has a $ outside single quotes"; err == nil || err.Error() != want {
-			t.Errorf("Load(.env %s) = %v, want %s", line, err, want)
-		}
-	}
-	c, err := Load(env(nil), writeDotenv(t, "# MONITORING_TOKEN=$x\nMONITORING_TOKEN='$HUNTER2'\nOTHER=$X\n"))
-	if err != nil || c.MonitoringToken != "$HUNTER2" {
-		t.Errorf("Load(single quotes) = %q, %v, want the value as it stands", c.MonitoringToken, err)
-	}
-	_, err = Load(env(nil), writeDotenv(t, "MONITORING_TOKEN='hunter2 '\n"))
+	_, err := Load(env(nil), writeDotenv(t, "MONITORING_TOKEN='hunter2 '\n"))
 	if err == nil || strings.Contains(err.Error(), "hunter2") {
 		t.Errorf("Load(.env) = %v, want an error without the value", err)
+	}
+}
+
+// TestLoadExpandedToken sets the token in .env, where the parser replaces references.
+func TestLoadExpandedToken(t *testing.T) {
+	t.Parallel()
+	const refused = "MONITORING_TOKEN: contains $; put it in single quotes in .env"
+	for _, tt := range []struct{ name, dotenv, want, wantErr string }{
+		{"an unknown variable", "MONITORING_TOKEN=$HUNTER2", "", refused},
+		{"a part of the value", `export MONITORING_TOKEN="hunter2$X"`, "", refused},
+		{"braces", "MONITORING_TOKEN: hun${T}er2", "", refused},
+		{"a known variable", "X=hunter2\nMONITORING_TOKEN=$X", "", refused},
+		{"parentheses", "MONITORING_TOKEN=$(HUNTER2)", "", refused},
+		{"an apostrophe in the comment", "MONITORING_TOKEN=$SECRET # it's shared", "", refused},
+		{"an apostrophe in the value", `MONITORING_TOKEN="abc$XYZ'def"`, "", refused},
+		{"in two lines' quotes", "A=\"\nB\"\nMONITORING_TOKEN=a$B", "", refused},
+		{"the last one counts", "MONITORING_TOKEN='$A'\nMONITORING_TOKEN=$A", "", refused},
+
+		{"single quotes", "MONITORING_TOKEN='$HUNTER2'", "$HUNTER2", ""},
+		{"lower case, which the parser keeps", "MONITORING_TOKEN=$hunter2", "$hunter2", ""},
+		{"lower case in parentheses", "MONITORING_TOKEN=$(hunter2)", "$(hunter2)", ""},
+		{"lower case in braces", "MONITORING_TOKEN=${hunter2}", "${hunter2}", ""},
+		{"a $ at the end", "MONITORING_TOKEN=hunter2$", "hunter2$", ""},
+		{"escaped", `MONITORING_TOKEN="hun\$TER2"`, "hun$TER2", ""},
+		{"a comment of its own", "# MONITORING_TOKEN=$X\nMONITORING_TOKEN=hunter2", "hunter2", ""},
+		{"a comment behind it", "MONITORING_TOKEN=hunter2 # not $HOME", "hunter2", ""},
+		{"another key", "MONITORING_TOKEN=hunter2\nOTHER=$X", "hunter2", ""},
+		{"a comment of another key", "MONITORING_TOKEN=hunter2\nSERVICE_NAME=api # MONITORING_TOKEN is set in $HOME", "hunter2", ""},
+		{"a name that ends alike", "MONITORING_TOKEN=hunter2\nOLD_MONITORING_TOKEN=$X", "hunter2", ""},
+		{"not set", "SERVICE_NAME=api # MONITORING_TOKEN is set in $HOME", "", ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			c, err := Load(env(nil), writeDotenv(t, tt.dotenv+"\n"))
+			if tt.wantErr != "" {
+				if err == nil || err.Error() != tt.wantErr {
+					t.Errorf("Load(.env %q) = %v, want %s", tt.dotenv, err, tt.wantErr)
+				}
+				// The process environment hides what the file has.
+				c, err = Load(env(map[string]string{"MONITORING_TOKEN": "hunter2"}), writeDotenv(t, tt.dotenv+"\n"))
+				tt.want = "hunter2"
+			}
+			if err != nil || c.MonitoringToken != tt.want {
+				t.Errorf("Load(.env %q) = token %q, %v, want %q", tt.dotenv, c.MonitoringToken, err, tt.want)
+			}
+		})
 	}
 }
 

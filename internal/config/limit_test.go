@@ -60,10 +60,7 @@ func limitStrings() []string {
 // process that has it as GOMEMLIMIT. Parallel subtests bound the processes: -parallel of them.
 func TestParseMemoryLimitAsTheRuntime(t *testing.T) {
 	t.Parallel()
-	exe, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
+	exe := os.Args[0] // os.Executable needs /proc on Linux
 	if got, want := len(limitStrings()), 45; got < want {
 		t.Errorf("strings compared = %d, want %d or more", got, want)
 	}

@@ -3,6 +3,7 @@ package e2e
 import (
 	"cmp"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -24,17 +25,34 @@ func TestCommands(t *testing.T) {
 		{"-h", 0, "Usage:", ""},
 		{"--help", 0, "DRAIN_DELAY=3s", ""},
 		{"help", 0, "Exit codes:", ""},
-		{"sevre", 2, "", `"sevre" is not a command`},
-		{"--port", 2, "", `"--port" is not a command`},
-		{"serve now", 2, "", `"now" is one argument too many`},
-		{"version x", 2, "", `"x" is one argument too many`},
-		{"probe /a /b", 2, "", `"/b" is one argument too many`},
+		{"-h extra", 0, "Usage:", ""},
+		{"serve -h", 0, "Usage:", ""},
+		{"serve --help", 0, "Usage:", ""},
+		{"probe -h", 0, "Usage:", ""},
+		{"probe /healthz -h", 0, "Usage:", ""},
+		{"-v", 0, "healthd ", ""},
+		{"--version", 0, "healthd ", ""},
+		{"sevre", 2, "", `healthd: unknown command "sevre"; see healthd -h`},
+		{"sevre now", 2, "", `unknown command "sevre"`},
+		{"-p 80", 2, "", `unknown option "-p": set PORT`},
+		{"--port=80", 2, "", `unknown option "--port=80": set PORT`},
+		{"serve -p 80", 2, "", `unknown option "-p": set PORT`},
+		{"probe -p 80", 2, "", `unknown option "-p": set PORT`},
+		{"--verbose", 2, "", `unknown option "--verbose"; see healthd -h`},
+		{"serve now", 2, "", `unexpected argument "now"`},
+		{"serve now later", 2, "", `unexpected argument "now"`},
+		{"version x", 2, "", `unexpected argument "x"`},
+		{"--version x", 2, "", `unexpected argument "x"`},
+		{"probe /a /b", 2, "", `unexpected argument "/b"`},
 	} {
 		t.Run(tt.args, func(t *testing.T) {
 			t.Parallel()
 			r := finish(t, command(t, nil, strings.Fields(tt.args)...))
 			if r.code != tt.code || !strings.Contains(r.stdout, tt.stdout) || !strings.Contains(r.stderr, tt.stderr) {
 				t.Errorf("healthd %s = %+v, want %+v", tt.args, r, tt)
+			}
+			if tt.code == 0 && r.stderr != "" || tt.code != 0 && r.stdout != "" {
+				t.Errorf("healthd %s = %+v, want one of stdout and stderr empty", tt.args, r)
 			}
 			if lines := strings.Count(r.stderr, "\n"); tt.stderr != "" && lines != 1 {
 				t.Errorf("healthd %s says %d lines, want 1: %s", tt.args, lines, r.stderr)
@@ -64,6 +82,11 @@ func TestBadInput(t *testing.T) {
 		{"host with port", "HOST=127.0.0.1:80", "", `HOST: "127.0.0.1:80" is not`, 0},
 		{"host elsewhere", "HOST=192.0.2.1", "", `HOST: "192.0.2.1" is not`, 1},
 		{"host without its zone", "HOST=fe80::1", "", `HOST: "fe80::1" is not`, 1},
+		{"host multicast", "HOST=224.0.0.1", "", `HOST: "224.0.0.1" is not an IP address to listen on or localhost`, 0},
+		{"host multicast of IPv6", "HOST=ff02::1", "", `HOST: "ff02::1" is not`, 0},
+		{"host broadcast", "HOST=255.255.255.255", "", `HOST: "255.255.255.255" is not`, 0},
+		{"limit without its unit", "GOMEMLIMIT=200", "", `GOMEMLIMIT: "200" is not a memory limit of at least 1MiB`, 0},
+		{"limit without its unit in .env", "", "GOMEMLIMIT=200\n", `GOMEMLIMIT: "200" is not a memory limit of at least 1MiB`, 0},
 		{"limit zero", "GOMEMLIMIT=0", "", `GOMEMLIMIT: "0" is not`, 0},
 		{"limit zero in .env", "", "GOMEMLIMIT=0\n", `GOMEMLIMIT: "0" is not`, 0},
 		{"limit unit in .env", "", "GOMEMLIMIT=200MB\n", `GOMEMLIMIT: "200MB" is not`, 0},
@@ -76,13 +99,15 @@ func TestBadInput(t *testing.T) {
 		{"warn under range", "MEMORY_WARN_PERCENT=5", "", `MEMORY_WARN_PERCENT: "5" is not`, 0},
 		{"fail over range", "MEMORY_FAIL_PERCENT=101", "", `MEMORY_FAIL_PERCENT: "101" is not`, 0},
 		{"fail negative", "MEMORY_FAIL_PERCENT=-90", "", `MEMORY_FAIL_PERCENT: "-90" is not`, 0},
-		{"warn over fail", "MEMORY_WARN_PERCENT=95", "", `MEMORY_WARN_PERCENT: "95" is not less than MEMORY_FAIL_PERCENT (90)`, 0},
+		{"warn over fail", "MEMORY_WARN_PERCENT=95", "", `MEMORY_WARN_PERCENT: "95" is not less than MEMORY_FAIL_PERCENT (90, the default)`, 0},
+		{"fail under the default of warn", "MEMORY_FAIL_PERCENT=70", "", `MEMORY_WARN_PERCENT: "80" (the default) is not less than MEMORY_FAIL_PERCENT (70)`, 0},
 		{"warn equals fail", "MEMORY_WARN_PERCENT=90", "", `MEMORY_WARN_PERCENT: "90" is not less than`, 0},
 		{"interval bare number", "MEMORY_LOG_INTERVAL=30", "", `MEMORY_LOG_INTERVAL: "30" is not`, 0},
 		{"interval wrong unit", "MEMORY_LOG_INTERVAL=30sec", "", `MEMORY_LOG_INTERVAL: "30sec" is not`, 0},
 		{"drain negative", "DRAIN_DELAY=-3s", "", `DRAIN_DELAY: "-3s" is not`, 0},
 		{"drain space", "DRAIN_DELAY=3 s", "", `DRAIN_DELAY: "3 s" is not`, 0},
 		{"shutdown over range", "SHUTDOWN_TIMEOUT=9999999h", "", `SHUTDOWN_TIMEOUT: "9999999h" is not`, 0},
+		{"token with a $ and an apostrophe behind it", "", "MONITORING_TOKEN=$SECRET # it's shared\n", "MONITORING_TOKEN: contains $; put it in single quotes in .env", 0},
 		{"token with a space", "MONITORING_TOKEN=hunter2 ", "", "MONITORING_TOKEN: its value (not shown) is not", 0},
 		{"token with a newline", "MONITORING_TOKEN=hunter2\n", "", "MONITORING_TOKEN: its value (not shown) is not", 0},
 		{"token in .env", "", "MONITORING_TOKEN='hunter2 hunter2'\n", "MONITORING_TOKEN: its value (not shown) is not", 0},
@@ -180,6 +205,21 @@ func TestProbe(t *testing.T) {
 			}
 		})
 	}
+	t.Run("on IPv6 alone", func(t *testing.T) {
+		needIPv6(t)
+		ln, err := net.Listen("tcp6", "[::1]:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		service := &http.Server{Handler: http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})}
+		go service.Serve(ln)
+		defer service.Close()
+		port := "PORT=" + strconv.Itoa(ln.Addr().(*net.TCPAddr).Port)
+		r := finish(t, command(t, []string{port}, "probe"))
+		if want := (result{0, "200 OK\n", ""}); r != want {
+			t.Errorf("%+v, want %+v", r, want)
+		}
+	})
 	t.Run("nobody there", func(t *testing.T) {
 		r := finish(t, command(t, []string{"PORT=" + strconv.Itoa(freePort(t))}, "probe"))
 		if r.code != 1 || !strings.Contains(r.stderr, "connection refused") || strings.Count(r.stderr, "\n") != 1 {

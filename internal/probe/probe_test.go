@@ -101,7 +101,7 @@ func TestGet(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			addr, accepted := serve(t, loopback, answer(tt.answer))
-			got, err := Get(addr, "/healthz")
+			got, err := Get("/healthz", addr)
 			if got != tt.want || (err == nil) != (tt.wantErr == "") {
 				t.Errorf("Get() = %q, %v, want %q and an error that holds %q", got, err, tt.want, tt.wantErr)
 			}
@@ -151,7 +151,7 @@ func TestGetFromServer(t *testing.T) {
 			})
 
 			addr := listener.Addr().(*net.TCPAddr).AddrPort()
-			if got, err := Get(addr, tt.path); got != "204 No Content" || err != nil {
+			if got, err := Get(tt.path, addr); got != "204 No Content" || err != nil {
 				t.Fatalf("Get(%q) = %q, %v, want 204 No Content", tt.path, got, err)
 			}
 			r := <-asked
@@ -202,7 +202,7 @@ func TestGetTimeout(t *testing.T) {
 			done := make(chan result, 1)
 			start := time.Now()
 			go func() {
-				status, err := Get(addr, "/healthz")
+				status, err := Get("/healthz", addr)
 				done <- result{status, err, time.Since(start)}
 			}()
 			select {
@@ -229,8 +229,43 @@ func TestGetRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	if got, err := Get(conn.LocalAddr().(*net.TCPAddr).AddrPort(), "/healthz"); got != "" || !errors.Is(err, syscall.ECONNREFUSED) {
+	if got, err := Get("/healthz", conn.LocalAddr().(*net.TCPAddr).AddrPort()); got != "" || !errors.Is(err, syscall.ECONNREFUSED) {
 		t.Errorf("Get(a port without a listener) = %q, %v, want %v", got, err, syscall.ECONNREFUSED)
+	}
+}
+
+// TestGetSeveralAddresses asks the first address that accepts, and no other.
+func TestGetSeveralAddresses(t *testing.T) {
+	t.Parallel()
+	addr, accepted := serve(t, loopback, answer("HTTP/1.1 200 OK\r\n\r\n"))
+	failing, _ := serve(t, loopback, answer("HTTP/1.1 503 Service Unavailable\r\n\r\n"))
+	conn, err := net.Dial("tcp", addr.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	refusing := conn.LocalAddr().(*net.TCPAddr).AddrPort()
+	for _, tt := range []struct {
+		name    string
+		addrs   []netip.AddrPort
+		want    string
+		wantErr string // within the error
+	}{
+		{"the first accepts", []netip.AddrPort{addr, failing}, "200 OK", ""},
+		{"the first refuses", []netip.AddrPort{refusing, addr}, "200 OK", ""},
+		{"the first answers 503", []netip.AddrPort{failing, addr}, "", "503 Service Unavailable"},
+		{"all refuse", []netip.AddrPort{refusing, netip.AddrPortFrom(netip.IPv6Loopback(), refusing.Port())}, "", "127.0.0.1"},
+	} {
+		got, err := Get("/healthz", tt.addrs...)
+		if got != tt.want || (err == nil) != (tt.wantErr == "") {
+			t.Errorf("%s: Get() = %q, %v, want %q and an error that holds %q", tt.name, got, err, tt.want, tt.wantErr)
+		}
+		if err != nil && (!strings.Contains(err.Error(), tt.wantErr) || strings.Contains(err.Error(), "\n")) {
+			t.Errorf("%s: Get() = %v, want one line that holds %q", tt.name, err, tt.wantErr)
+		}
+	}
+	if got := accepted.Load(); got != 3 {
+		t.Errorf("connections = %d, want 3: the test's own and one for each success", got)
 	}
 }
 
@@ -241,7 +276,7 @@ func TestGetReset(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	if got, err := Get(addr, "/healthz"); got != "" || err == nil {
+	if got, err := Get("/healthz", addr); got != "" || err == nil {
 		t.Errorf("Get(a server that resets) = %q, %v, want an error", got, err)
 	}
 }
@@ -274,14 +309,14 @@ func TestGetPath(t *testing.T) {
 		{"invalid UTF-8", "/\xff"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			got, err := Get(addr, tt.path)
+			got, err := Get(tt.path, addr)
 			if want := fmt.Sprintf("%q is not a path such as /healthz", tt.path); got != "" || err == nil || err.Error() != want {
 				t.Errorf("Get(%q) = %q, %v, want %s", tt.path, got, err, want)
 			}
 		})
 	}
 	// Connections arrive in order: this one is the first.
-	if _, err := Get(addr, "/healthz"); err != nil {
+	if _, err := Get("/healthz", addr); err != nil {
 		t.Errorf("Get(/healthz) = %v, want none", err)
 	}
 	if got := accepted.Load(); got != 1 {
@@ -315,7 +350,7 @@ func TestGetIgnoresProxy(t *testing.T) {
 				t.Skip("this machine has no IPv4 address but loopback")
 			}
 			addr, _ := serve(t, tt.address, answer("HTTP/1.1 200 OK\r\n\r\n"))
-			if got, err := Get(addr, "/healthz"); got != "200 OK" || err != nil {
+			if got, err := Get("/healthz", addr); got != "200 OK" || err != nil {
 				t.Errorf("Get(%v) = %q, %v, want 200 OK", addr, got, err)
 			}
 			if tt.address == loopback {
@@ -369,7 +404,7 @@ func TestGetReadsLittle(t *testing.T) {
 		}
 		written <- n
 	})
-	got, err := Get(addr, "/healthz")
+	got, err := Get("/healthz", addr)
 	if got != "" || err == nil {
 		t.Fatalf("Get() = %d bytes, %v, want an error", len(got), err)
 	}
