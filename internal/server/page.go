@@ -79,7 +79,7 @@ func inline(element string) string {
 func (p *page) serve(w http.ResponseWriter, r *http.Request, details bool) {
 	h := w.Header()
 	h.Set("Vary", "Accept")
-	if !strings.Contains(r.Header.Get("Accept"), "text/html") {
+	if !acceptsHTML(r.Header.Values("Accept")) {
 		p.server.write(w, r, &p.list)
 		return
 	}
@@ -92,6 +92,35 @@ func (p *page) serve(w http.ResponseWriter, r *http.Request, details bool) {
 		io.WriteString(w, part)
 	}
 	p.server.logRequest(r, http.StatusOK)
+}
+
+// acceptsHTML reports whether the values of a request's Accept headers name text/html with
+// a quality above zero, as RFC 9110, section 12.5.1, defines it. Ranges such as */* do not
+// count, because curl and other tools send them.
+func acceptsHTML(accept []string) bool {
+	for _, list := range accept {
+		for element := range strings.SplitSeq(list, ",") {
+			mediaType, parameters, _ := strings.Cut(element, ";")
+			if strings.EqualFold(strings.TrimSpace(mediaType), "text/html") {
+				return quality(parameters) > 0
+			}
+		}
+	}
+	return false
+}
+
+// quality returns the value of the parameter q, or 1 if it is missing or malformed.
+func quality(parameters string) float64 {
+	for parameter := range strings.SplitSeq(parameters, ";") {
+		name, value, _ := strings.Cut(strings.TrimSpace(parameter), "=")
+		if !strings.EqualFold(name, "q") {
+			continue
+		}
+		if q, err := strconv.ParseFloat(value, 64); err == nil {
+			return q
+		}
+	}
+	return 1
 }
 
 // table is the newest State's, made when it is first asked for.
@@ -193,9 +222,9 @@ func escape(s string) string {
 func format(value, unit string) string {
 	n, err := strconv.ParseFloat(value, 64)
 	switch {
-	case value == "true":
+	case unit == "truth" && value == "true":
 		return "yes"
-	case value == "false":
+	case unit == "truth" && value == "false":
 		return "no"
 	case unit == "" || err != nil:
 		return value

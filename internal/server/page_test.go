@@ -23,8 +23,8 @@ func getPage(p *page, details bool) *httptest.ResponseRecorder {
 
 func TestPageFile(t *testing.T) {
 	t.Parallel()
-	if n := len(pageFile); n > 16<<10 {
-		t.Errorf("page.html has %d bytes, want at most 16 KB", n)
+	if n := len(pageFile); n > 24<<10 {
+		t.Errorf("page.html has %d bytes, want at most 24 KB", n)
 	}
 	if n := strings.Count(pageFile, pageMarker); n != 1 {
 		t.Errorf("page.html has %d markers, want 1", n)
@@ -50,6 +50,8 @@ func TestPageHeaders(t *testing.T) {
 	}{
 		{"text/html,application/xhtml+xml,*/*;q=0.8", "text/html; charset=utf-8", "<!doctype html>"},
 		{"*/*", "text/plain; charset=utf-8", "/healthz "},
+		{"text/html;q=0,*/*", "text/plain; charset=utf-8", "/healthz "},
+		{"TEXT/HTML", "text/html; charset=utf-8", "<!doctype html>"},
 		{"", "text/plain; charset=utf-8", "/healthz "},
 		{"application/json", "text/plain; charset=utf-8", "/healthz "},
 	} {
@@ -182,6 +184,70 @@ func TestPageEscapes(t *testing.T) {
 	if !strings.Contains(body, "&lt;script>&amp;\"") || strings.Contains(body, "<script") {
 		t.Errorf("the environment is not escaped: %s", body)
 	}
+}
+
+func TestFormat(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ value, unit, want string }{
+		{"true", "truth", "yes"},
+		{"false", "truth", "no"},
+		{"true", "", "true"}, // an environment can be named so
+		{"false", "", "false"},
+		{"1e3", "", "1e3"},
+		{"1048576", "bytes", "1.00 MiB"},
+		{"84.94", "percent", "84.9 %"},
+		{"61", "seconds", "1 min 1 s"},
+	} {
+		if got := format(tt.value, tt.unit); got != tt.want {
+			t.Errorf("format(%q, %q) = %q, want %q", tt.value, tt.unit, got, tt.want)
+		}
+	}
+}
+
+func TestAcceptsHTML(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		accept []string
+		want   bool
+	}{
+		{nil, false},
+		{[]string{""}, false},
+		{[]string{"*/*"}, false},
+		{[]string{"text/*"}, false},
+		{[]string{"text/plain"}, false},
+		{[]string{"text/htmlx"}, false},
+		{[]string{"text/html"}, true},
+		{[]string{"TEXT/HTML"}, true},
+		{[]string{"Text/Html ;level=1"}, true},
+		{[]string{"application/json, text/html;q=0.1"}, true},
+		{[]string{"application/json", "text/html"}, true},
+		{[]string{"text/html;q=0"}, false},
+		{[]string{"text/html; Q=0.000, */*"}, false},
+		{[]string{"text/html;level=1;q=0"}, false},
+		{[]string{"text/html;q=x"}, true},
+		{[]string{"text/html;q"}, true},
+		{[]string{"text/html,application/xhtml+xml,*/*;q=0.8"}, true},
+	} {
+		if got := acceptsHTML(tt.accept); got != tt.want {
+			t.Errorf("acceptsHTML(%q) = %v, want %v", tt.accept, got, tt.want)
+		}
+	}
+}
+
+// FuzzAcceptsHTML checks that neither case nor other media types change the answer.
+func FuzzAcceptsHTML(f *testing.F) {
+	for _, s := range []string{"", ",", ";", "text/html", "text/html;q=0", "text/html;q=-1", "*/*;q=9e999", "q=0;text/html"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, accept string) {
+		got := acceptsHTML([]string{accept})
+		if got && !strings.Contains(strings.ToLower(accept), "text/html") {
+			t.Errorf("acceptsHTML(%q) = true, want false without text/html", accept)
+		}
+		if more := acceptsHTML([]string{"*/*;q=0", accept}); more != got {
+			t.Errorf("acceptsHTML after */* = %v, want %v for %q", more, got, accept)
+		}
+	})
 }
 
 func TestSpan(t *testing.T) {
