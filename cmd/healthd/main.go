@@ -162,7 +162,8 @@ func serve(getenv func(string) string, stdout, stderr io.Writer) int {
 	reader := memory.NewReader(os.DirFS("/"), cfg.MemoryLimit)
 	openFiles := server.OpenFiles()
 	first := reader.Read() // opens the files that the sampler keeps
-	limit, lowered := server.Limit(cfg.MaxConnections, first.Container.LowestLimit, openFiles, reader.OpenFiles())
+	limit, lowered := server.Limit(
+		cfg.MaxConnections, first.Container.LowestLimit, openFiles, reader.OpenFiles())
 	connections := server.NewConnections(limit)
 	monitor := health.NewMonitor(reader, connections.Count, health.Options{
 		Service:     cfg.ServiceName,

@@ -28,8 +28,8 @@ func TestCgroup2ActiveCache(t *testing.T) {
 	const limit = 128
 	dir := newGroup(t, root, map[string]string{"memory.max": fmt.Sprint(limit * mib)})
 	s := startIn(t, dir)
-	read := fmt.Sprintf("for i in 1 2 3; do dd if=/dev/ram0 of=/dev/null bs=1M count=%d || exit; done", limit*9/10)
-	in := append(entering(dir), "/bin/sh", "-c", read)
+	read := fmt.Sprintf("dd if=/dev/ram0 of=/dev/null bs=1M count=%d", limit*9/10)
+	in := append(entering(dir), "/bin/sh", "-c", read+" && "+read+" && "+read)
 	if out, err := exec.Command(in[0], in[1:]...).CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
@@ -38,8 +38,12 @@ func TestCgroup2ActiveCache(t *testing.T) {
 	if active < limit*mib*8/10 {
 		t.Fatalf("active_file %d, want most of the limit: the test is not what it says", active)
 	}
-	eventually(t, 3*time.Second, "sees the page cache", func() bool { return *s.report().Memory.Container.UsedPercent >= 90 })
-	for end := time.Now().Add(6 * time.Second); time.Now().Before(end); time.Sleep(200 * time.Millisecond) {
+	eventually(t, 3*time.Second, "sees the page cache", func() bool {
+		return *s.report().Memory.Container.UsedPercent >= 90
+	})
+	// A status of fail would come after 3 s.
+	end := time.Now().Add(6 * time.Second)
+	for ; time.Now().Before(end); time.Sleep(200 * time.Millisecond) {
 		r := s.report()
 		if r.Status != health.Pass {
 			t.Fatalf("%s %q, want pass", r.Status, r.Output)
@@ -52,19 +56,23 @@ func TestCgroup2ActiveCache(t *testing.T) {
 	if c.UnreclaimableBytes == nil || *c.UnreclaimableBytes > limit*mib/10 {
 		t.Fatalf("container %+v, want unreclaimableBytes of a tenth of the limit at most", c)
 	}
-	t.Logf("usedPercent %.1f, unreclaimableBytes %.1f MiB", *c.UsedPercent, float64(*c.UnreclaimableBytes)/mib)
+	t.Logf("usedPercent %.1f, unreclaimableBytes %.1f MiB",
+		*c.UsedPercent, float64(*c.UnreclaimableBytes)/mib)
 }
 
 // TestCgroup2Sibling has a process in a cgroup beside the service's fill the parent, which is
 // where the kernel's next kill comes from.
 func TestCgroup2Sibling(t *testing.T) {
-	parent := newGroup(t, root, map[string]string{"memory.max": "200M", "cgroup.subtree_control": "+memory"})
+	parent := newGroup(t, root, map[string]string{
+		"memory.max": "200M", "cgroup.subtree_control": "+memory",
+	})
 	own := newGroup(t, parent, map[string]string{"memory.max": "64M"})
 	beside := newGroup(t, parent, nil)
 	s := startIn(t, own)
 	r := s.report()
 	if !limitIs(r, 64<<20) || r.Status != health.Pass || r.Connections.Limit != 128 {
-		t.Errorf("report %+v with container %+v, want its own 64 MiB and 128 connections", r, r.Memory.Container)
+		t.Errorf("report %+v with container %+v, want its own 64 MiB and 128 connections",
+			r, r.Memory.Container)
 	}
 
 	in := append(entering(beside), self(t))
@@ -81,7 +89,8 @@ func TestCgroup2Sibling(t *testing.T) {
 		r = s.report()
 		return r.Status == health.Fail && limitIs(r, 200<<20)
 	})
-	t.Logf("%s; container %.1f %% of %d", r.Output, *r.Memory.Container.UsedPercent, *r.Memory.Container.LimitBytes)
+	t.Logf("%s; container %.1f %% of %d",
+		r.Output, *r.Memory.Container.UsedPercent, *r.Memory.Container.LimitBytes)
 	usage := fileNumber(t, filepath.Join(parent, "memory.current"), "")
 	if c := r.Memory.Container; !near(*c.UsageBytes, usage, mib) || *c.PeakBytes < *c.UsageBytes {
 		t.Errorf("container %+v, want the parent's usage %d and its peak", c, usage)
@@ -91,7 +100,9 @@ func TestCgroup2Sibling(t *testing.T) {
 	}
 
 	hog.Process.Kill()
-	eventually(t, 5*time.Second, "reports its own again", func() bool { return limitIs(s.report(), 64<<20) })
+	eventually(t, 5*time.Second, "reports its own again", func() bool {
+		return limitIs(s.report(), 64<<20)
+	})
 }
 
 // TestCgroup2Moved moves the running service to another cgroup, as systemd does.
@@ -111,11 +122,15 @@ func TestCgroup2Moved(t *testing.T) {
 	if err := os.Remove(groups[0]); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, 3*time.Second, "notices that its cgroup was removed", func() bool { return limitIs(s.report(), 128<<20) })
+	eventually(t, 3*time.Second, "notices that its cgroup was removed", func() bool {
+		return limitIs(s.report(), 128<<20)
+	})
 
 	setGroup(t, groups[2], "cgroup.procs", pid)
 	moved := time.Now()
-	eventually(t, 65*time.Second, "notices that it was moved", func() bool { return limitIs(s.report(), 256<<20) })
+	eventually(t, 65*time.Second, "notices that it was moved", func() bool {
+		return limitIs(s.report(), 256<<20)
+	})
 	t.Logf("noticed %.0f s after the move", time.Since(moved).Seconds())
 	eventually(t, 3*time.Second, "follows the limit", func() bool {
 		return *s.report().Memory.GoLimitBytes == 256<<20/5*4
@@ -136,7 +151,8 @@ func kernelFiles(t *testing.T, pid string) int {
 	n := 0
 	for _, entry := range entries {
 		// One that is closed meanwhile has no name any more.
-		if name, _ := os.Readlink(filepath.Join(dir, entry.Name())); strings.HasPrefix(name, "/proc/") || strings.HasPrefix(name, "/sys/") {
+		name, _ := os.Readlink(filepath.Join(dir, entry.Name()))
+		if strings.HasPrefix(name, "/proc/") || strings.HasPrefix(name, "/sys/") {
 			n++
 		}
 	}
@@ -162,11 +178,14 @@ func TestCgroup2OpenFiles(t *testing.T) {
 	cmd.Dir = t.TempDir()
 	s := launchIn(t, dir, cmd)
 	limit := s.report().Connections.Limit
-	t.Logf("%d descriptors, %d for files of the kernel, a table of %d", files, kernelFiles(t, strconv.Itoa(s.cmd.Process.Pid)), limit)
+	t.Logf("%d descriptors, %d for files of the kernel, a table of %d",
+		files, kernelFiles(t, strconv.Itoa(s.cmd.Process.Pid)), limit)
 	for range 2 * limit {
 		s.dial()
 	}
-	eventually(t, 5*time.Second, "has a full table", func() bool { return s.report().Connections.Open == limit })
+	eventually(t, 5*time.Second, "has a full table", func() bool {
+		return s.report().Connections.Open == limit
+	})
 	if log := s.log.String(); strings.Contains(log, "too many open files") {
 		t.Errorf("it ran out of descriptors:\n%s", log)
 	}

@@ -20,8 +20,10 @@ type mover struct {
 // is in a.
 func newMover() mover {
 	files := map[string]string{}
-	for group, limit := range map[string]string{"a": "67108864", "b": "134217728", "b/c": "268435456"} {
-		files[group+"/memory.max"] = limit + "\n"
+	for group, limit := range map[string]string{
+		"a": "67108864\n", "b": "134217728\n", "b/c": "268435456\n",
+	} {
+		files[group+"/memory.max"] = limit
 		files[group+"/memory.high"] = "max\n"
 		files[group+"/memory.current"] = "1000000\n"
 		files[group+"/memory.peak"] = "1000000\n"

@@ -31,7 +31,9 @@ const (
 // Limit is how many connections to keep: what was asked for, or for 0 what suits a
 // container of the given size, but no more than the open-file limit allows. What is open
 // already stays open: each cgroup that the process is nested in takes up to five files.
-func Limit(asked int, container memory.Value, openFiles uint64, inUse memory.Value) (limit int, lowered bool) {
+func Limit(
+	asked int, container memory.Value, openFiles uint64, inUse memory.Value,
+) (limit int, lowered bool) {
 	limit = asked
 	if asked == 0 {
 		limit = mostConnections
