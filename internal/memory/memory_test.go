@@ -57,6 +57,22 @@ func TestReaderCaptured(t *testing.T) {
 	}
 }
 
+// TestReaderLowestLimit: the runtime's limit follows the lowest limit, whichever cgroup is
+// the fullest.
+func TestReaderLowestLimit(t *testing.T) {
+	restoreLimit(t)
+	s := NewReader(machine("0::/a/b\n", mount2, "sys/fs/cgroup", map[string]string{
+		"a/memory.max": "209715200\n", "a/memory.current": "190000000\n",
+		"a/b/memory.max": "67108864\n", "a/b/memory.current": "1000000\n",
+	}), 0).Read()
+	if got, want := s.Container.Limit, known(200*mib); got != want {
+		t.Errorf("Read() has Container.Limit %v, want the parent's, %v", got, want)
+	}
+	if got, want := s.GoLimit, known(64*mib/5*4); got != want || s.GoLimitSource != "container" {
+		t.Errorf("Read() has GoLimit %v from %q, want %v from container", got, s.GoLimitSource, want)
+	}
+}
+
 // TestReaderAllocs holds a sample to no garbage: it is taken every second for as
 // long as the service runs.
 func TestReaderAllocs(t *testing.T) {
