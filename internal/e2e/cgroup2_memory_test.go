@@ -184,7 +184,7 @@ func TestCgroup2OpenFiles(t *testing.T) {
 	for range 2 * limit {
 		s.dial()
 	}
-	eventually(t, 5*time.Second, "has a full table", func() bool {
+	eventually(t, 30*time.Second, "has a full table", func() bool {
 		return s.report().Connections.Open == limit
 	})
 	if log := s.log.String(); strings.Contains(log, "too many open files") {
