@@ -14,9 +14,11 @@ ARG NF_GIT_SHA
 ARG VERSION=${NF_GIT_SHA:-dev}
 ARG TARGETOS TARGETARCH
 # HTTP/2 is not served; leaving it out saves 0.4 MB of binary and 0.5 MB of memory.
+# A builder of 256 MiB kills a go build that compiles packages side by side. One at a time
+# (-p 1), and with a compiler that collects its garbage twice as often (GOGC), it fits.
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
     CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH \
-    go build -trimpath -buildvcs=false -tags nethttpomithttp2 \
+    GOGC=50 go build -p 1 -trimpath -buildvcs=false -tags nethttpomithttp2 \
     -ldflags "-s -w -X main.version=$VERSION" -o /healthd ./cmd/healthd
 
 FROM gcr.io/distroless/static-debian13:nonroot

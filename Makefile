@@ -55,6 +55,15 @@ check: ## everything that needs no container
 	@$(STATICCHECK) ./... && $(STATICCHECK) -tags e2e ./internal/e2e
 	@$(MAKE) --no-print-directory test
 
+.PHONY: cross
+cross: ## build and vet for the platforms that this is not
+	@set -e; for platform in linux/arm64 darwin/arm64; do \
+		export GOOS=$${platform%/*} GOARCH=$${platform#*/}; \
+		$(BUILD) -o /dev/null ./cmd/healthd; \
+		go vet ./...; \
+		go vet -tags e2e ./internal/e2e; \
+	done
+
 .PHONY: fmt
 fmt: ## format the sources; the one target that changes them
 	@gofmt -w .
