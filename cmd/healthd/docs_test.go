@@ -228,3 +228,41 @@ func TestDependencies(t *testing.T) {
 		t.Errorf("linked besides the standard library: %v, want %v", modules, want)
 	}
 }
+
+// TestReadmeContainer: what a first build and run need to know is in the README.
+func TestReadmeContainer(t *testing.T) {
+	t.Parallel()
+	readme := readFile(t, "README.md")
+	for _, want := range []string{
+		"\ndocker run -p 4000:4000 -e PORT=4000 halobuzz-minimal\n",
+		"`docker run --rm -m 256m -p 4000:4000 halobuzz-minimal`",
+		"BuildKit",
+		"malformed GOMEMLIMIT",
+	} {
+		if !strings.Contains(readme, want) {
+			t.Errorf("the README lacks %q", want)
+		}
+	}
+}
+
+// TestMakeHelpNeedsNoGo runs make help where there is little but make.
+func TestMakeHelpNeedsNoGo(t *testing.T) {
+	t.Parallel()
+	path := t.TempDir()
+	for _, name := range []string{"sed", "expand"} {
+		tool, err := exec.LookPath(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Symlink(tool, filepath.Join(path, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cmd := exec.Command("make", "-C", "../..", "help") // found in the test's own PATH
+	cmd.Env = []string{"PATH=" + path}
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Run(); err != nil || !strings.Contains(stdout.String(), "list the targets") || stderr.Len() > 0 {
+		t.Errorf("make help = %v, stdout %q, stderr %q, want a list and no error", err, &stdout, &stderr)
+	}
+}
