@@ -3,20 +3,19 @@
 package e2e
 
 import (
-	"bufio"
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
-	"io"
 	"log"
 	"math/rand/v2"
 	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -40,10 +39,36 @@ type floodResult struct {
 	Answers, Errors int64         // of poll: all, and those that were 5xx
 }
 
-// uses are what a flood does on each of its connections.
-var uses = map[string]func(*flood, net.Conn){
-	"held": held, "halfHeader": halfHeader, "slowHeader": slowHeader,
-	"slowBody": slowBody, "pipeline": pipeline, "poll": poll,
+// use is what a flood does with a connection.
+type use struct {
+	do            func(*flood, net.Conn)
+	again         bool // reset the connection after do and open another, for Length
+	rate          int  // of new connections a second; 0 is as many as 64 workers can open
+	receiveBuffer int  // SO_RCVBUF before it connects; 0 is the kernel's choice
+}
+
+var uses = map[string]use{
+	"held":       {do: held},
+	"halfHeader": {do: halfHeader},
+	"slowHeader": {do: slowHeader},
+	"slowBody":   {do: slowBody},
+	"pipeline":   {do: pipeline},
+	"poll":       {do: poll},
+
+	"orphanPage":       {do: sends(getAsBrowser("/")), receiveBuffer: 1},
+	"orphanHistory":    {do: sends(strings.Repeat(getAsBrowser("/api/v1/monitoring/history"), 16)), receiveBuffer: 1},
+	"orphanMonitoring": {do: sends(strings.Repeat(getAsBrowser("/api/v1/monitoring/health"), 16)), receiveBuffer: 1},
+	"unreadBody":       {do: untilAnswered(unreadBody()), again: true},
+	"longHeader":       {do: untilAnswered(longHeader()), again: true},
+	"redirect8":        {do: sends(redirect(6700)), receiveBuffer: 1},
+	"redirect12":       {do: sends(redirect(10_900)), receiveBuffer: 1},
+	"headerNoEnd":      {do: sends(headerLines())},
+	"headerFast":       {do: sends(headerLines()), rate: 700},
+	"headerNoBody":     {do: sends(headerLines() + "Content-Length: 200000\r\n\r\n")},
+	"chunks":           {do: endlessly("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n", "1\r\nx\r\n"), again: true},
+	"pipelineShort":    {do: pipelineOnce("GET / HTTP/1.1\r\nHost: x\r\n\r\n"), again: true},
+	"pipelineLong":     {do: pipelineOnce("GET / HTTP/1.1\r\nHost: x\r\n" + distinctLines(250) + "\r\n"), again: true},
+	"halfClose":        {do: halfClose, again: true},
 }
 
 // roles are what the test's binary is in a process of its own, by the variable that holds
@@ -115,8 +140,8 @@ func startFlood(t *testing.T, spec floodSpec) (wait func() floodResult) {
 	}
 }
 
-// flood opens connections and does one thing on each. It never opens one again, it knows
-// no other address than 127.0.0.0/8, and its process ends in a known time.
+// flood opens connections and does one thing on each. It knows no other address than
+// 127.0.0.0/8, and its process ends in a known time.
 type flood struct {
 	floodSpec
 	mu              sync.Mutex
@@ -124,17 +149,36 @@ type flood struct {
 	answers, errors atomic.Int64
 }
 
-// run opens the connections, as fast as 64 workers can, and keeps them for a while. If
-// some cannot be opened there is nothing to wait for.
 func (f *flood) run() floodResult {
 	use := uses[f.Use]
+	if use.again {
+		return f.repeat(use)
+	}
+	return f.stand(use)
+}
+
+// stand opens the connections, at a rate or as fast as 64 workers can, and keeps them for
+// a while. If some cannot be opened there is nothing to wait for.
+func (f *flood) stand(use use) floodResult {
 	began := time.Now()
 	var next atomic.Int64
 	var workers sync.WaitGroup
-	for range 64 {
+	for range cmp.Or(use.rate, 64) {
 		workers.Go(func() {
-			for next.Add(1) <= int64(f.Count) && time.Since(began) < openWithin {
-				f.open(use, began.Add(openWithin))
+			for {
+				i := next.Add(1)
+				if i > int64(f.Count) || time.Since(began) > openWithin {
+					return
+				}
+				if use.rate > 0 {
+					time.Sleep(time.Until(began.Add(time.Duration(i) * time.Second / time.Duration(use.rate))))
+				}
+				if conn := f.open(use, began.Add(openWithin)); conn != nil {
+					f.mu.Lock()
+					f.conns = append(f.conns, conn)
+					f.mu.Unlock()
+					use.do(f, conn)
+				}
 			}
 		})
 	}
@@ -146,204 +190,52 @@ func (f *flood) run() floodResult {
 	return floodResult{int64(len(f.conns)), took, f.answers.Load(), f.errors.Load()}
 }
 
-func (f *flood) open(use func(*flood, net.Conn), deadline time.Time) {
-	// Many source addresses, because one has only 28,000 ports.
-	from := &net.TCPAddr{IP: net.IPv4(127, 0, byte(1+rand.IntN(8)), byte(1+rand.IntN(250)))}
-	conn, err := (&net.Dialer{LocalAddr: from, Deadline: deadline}).Dial("tcp4", fmt.Sprintf("127.0.0.1:%d", f.Port))
+// repeat keeps Count connections open, each of which is used and then reset for another.
+func (f *flood) repeat(use use) floodResult {
+	began := time.Now()
+	end := began.Add(f.Length)
+	var opened, took atomic.Int64
+	var workers sync.WaitGroup
+	for range f.Count {
+		workers.Go(func() {
+			for time.Now().Before(end) {
+				conn := f.open(use, end)
+				if conn == nil {
+					continue
+				}
+				if opened.Add(1) == int64(f.Count) {
+					took.Store(int64(time.Since(began)))
+				}
+				conn.SetDeadline(end)
+				use.do(f, conn)
+				conn.SetLinger(0)
+				conn.Close()
+			}
+		})
+	}
+	workers.Wait()
+	return floodResult{opened.Load(), time.Duration(took.Load()), 0, 0}
+}
+
+// open opens a connection, or waits for a moment and returns nil.
+func (f *flood) open(use use, deadline time.Time) *net.TCPConn {
+	dialer := net.Dialer{Deadline: deadline, KeepAlive: -1}
+	if !use.again {
+		// Many source addresses, because one has only 28,000 ports.
+		dialer.LocalAddr = &net.TCPAddr{IP: net.IPv4(127, 0, byte(1+rand.IntN(8)), byte(1+rand.IntN(250)))}
+	}
+	if use.receiveBuffer > 0 {
+		dialer.Control = func(_, _ string, c syscall.RawConn) (err error) {
+			c.Control(func(fd uintptr) {
+				err = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, use.receiveBuffer)
+			})
+			return err
+		}
+	}
+	conn, err := dialer.Dial("tcp4", fmt.Sprintf("127.0.0.1:%d", f.Port))
 	if err != nil {
 		time.Sleep(time.Millisecond) // a dead server refuses at once
-		return
+		return nil
 	}
-	f.mu.Lock()
-	f.conns = append(f.conns, conn)
-	f.mu.Unlock()
-	use(f, conn)
-}
-
-// held sends one request, reads the answer and stays.
-func held(_ *flood, conn net.Conn) {
-	if _, err := io.WriteString(conn, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
-		return
-	}
-	conn.SetReadDeadline(time.Now().Add(time.Second)) // the next one must not wait for a server that hangs
-	if resp, err := http.ReadResponse(bufio.NewReaderSize(conn, 512), nil); err == nil {
-		io.Copy(io.Discard, resp.Body)
-	}
-}
-
-// halfHeader stops in the middle of a header.
-func halfHeader(_ *flood, conn net.Conn) {
-	io.WriteString(conn, "GET /healthz HTTP/1.1\r\nHost: x\r\nX-Half: ")
-}
-
-// slowHeader feeds a header of 1 MB, 4 KB at a time.
-func slowHeader(_ *flood, conn net.Conn) {
-	go func() {
-		line := "X-Slow: " + strings.Repeat("x", 4086) + "\r\n"
-		if _, err := io.WriteString(conn, "GET /healthz HTTP/1.1\r\nHost: x\r\n"); err != nil {
-			return
-		}
-		for range 256 {
-			if _, err := io.WriteString(conn, line); err != nil {
-				return
-			}
-			time.Sleep(50 * time.Millisecond)
-		}
-	}()
-}
-
-// slowBody sends a body of the largest size that net/http still waits for, a byte a second.
-func slowBody(_ *flood, conn net.Conn) {
-	go func() {
-		if _, err := io.WriteString(conn, "POST /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 200000\r\n\r\n"); err != nil {
-			return
-		}
-		for {
-			time.Sleep(time.Second)
-			if _, err := io.WriteString(conn, "x"); err != nil {
-				return
-			}
-		}
-	}()
-}
-
-// pipeline asks for the monitoring document again and again and never reads.
-func pipeline(_ *flood, conn net.Conn) {
-	go func() {
-		batch := strings.Repeat("GET /api/v1/monitoring/health HTTP/1.1\r\nHost: x\r\n\r\n", 64)
-		for {
-			if _, err := io.WriteString(conn, batch); err != nil {
-				return
-			}
-		}
-	}()
-}
-
-// poll asks for the monitoring document as fast as it can, on a connection that it keeps.
-func poll(f *flood, conn net.Conn) {
-	go func() {
-		r := bufio.NewReader(conn)
-		for {
-			if _, err := io.WriteString(conn, "GET /api/v1/monitoring/health HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
-				return
-			}
-			resp, err := http.ReadResponse(r, nil)
-			if err != nil {
-				return
-			}
-			io.Copy(io.Discard, resp.Body)
-			f.answers.Add(1)
-			if resp.StatusCode >= 500 {
-				f.errors.Add(1)
-			}
-		}
-	}()
-}
-
-// prober asks for something at regular intervals, each time on a new connection.
-type prober struct {
-	probing
-	port    int
-	stopped chan struct{}
-	done    chan struct{}
-	probes  []probeResult
-}
-
-// probing is what a prober does.
-type probing struct {
-	every, timeout time.Duration
-	paths          []string // in turn
-	code           int      // that the answers must have, or 0
-}
-
-// liveness is what an orchestrator asks, and pages what an onlooker does.
-var (
-	liveness = probing{250 * time.Millisecond, time.Second, []string{"/healthz"}, http.StatusOK}
-	pages    = probing{500 * time.Millisecond, time.Second, []string{"/", "/metrics", "/api/v1/monitoring/history"}, http.StatusOK}
-)
-
-type probeResult struct {
-	at   time.Time
-	took time.Duration
-	err  error
-}
-
-func startProber(port int, what probing) *prober {
-	p := &prober{probing: what, port: port, stopped: make(chan struct{}), done: make(chan struct{})}
-	results := make(chan probeResult)
-	go func() {
-		defer close(p.done)
-		for r := range results {
-			p.probes = append(p.probes, r)
-		}
-	}()
-	go func() {
-		var wg sync.WaitGroup
-		defer func() { wg.Wait(); close(results) }()
-		tick := time.NewTicker(p.every)
-		defer tick.Stop()
-		for i := 0; ; i++ {
-			wg.Go(func() {
-				began := time.Now()
-				err := p.ask(p.paths[i%len(p.paths)])
-				results <- probeResult{began, time.Since(began), err}
-			})
-			select {
-			case <-p.stopped:
-				return
-			case <-tick.C:
-			}
-		}
-	}()
-	return p
-}
-
-func (p *prober) ask(path string) error {
-	deadline := time.Now().Add(p.timeout)
-	conn, err := (&net.Dialer{Deadline: deadline}).Dial("tcp4", fmt.Sprintf("127.0.0.1:%d", p.port))
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	conn.SetDeadline(deadline)
-	if _, err := fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: x\r\nAccept: text/html\r\nConnection: close\r\n\r\n", path); err != nil {
-		return err
-	}
-	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
-	if err != nil {
-		return err
-	}
-	if p.code > 0 && resp.StatusCode != p.code {
-		return fmt.Errorf("%s: code %d", path, resp.StatusCode)
-	}
-	_, err = io.Copy(io.Discard, resp.Body)
-	return err
-}
-
-// probed is how a prober's questions went.
-type probed struct {
-	answered, total int
-	slowest         time.Duration
-	firstError      error
-}
-
-func (p probed) String() string {
-	return fmt.Sprintf("%d/%d, slowest %v", p.answered, p.total, p.slowest.Round(time.Millisecond))
-}
-
-// stop ends the probing.
-func (p *prober) stop() probed {
-	close(p.stopped)
-	<-p.done
-	var sum probed
-	for _, r := range p.probes {
-		sum.total++
-		if r.err == nil {
-			sum.answered++
-			sum.slowest = max(sum.slowest, r.took)
-		} else if sum.firstError == nil {
-			sum.firstError = r.err
-		}
-	}
-	return sum
+	return conn.(*net.TCPConn)
 }

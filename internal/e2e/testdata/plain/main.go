@@ -1,5 +1,6 @@
-// Plain is the smallest net/http server, for comparison. With LIKE=healthd it has the
-// same timeouts and headers as healthd, and documents of the same size.
+// Plain is the smallest net/http server, for comparison. It has the paths of healthd that
+// the floods ask for and a page of the same size. With LIKE=healthd it has the same timeouts
+// and headers as healthd, and documents of the same size.
 package main
 
 import (
@@ -34,6 +35,10 @@ func main() {
 		}
 	}
 	http.HandleFunc("GET /healthz", answer(live))
+	http.HandleFunc("GET /readyz", answer(live))
 	http.HandleFunc("GET /api/v1/monitoring/health", answer(report))
+	http.HandleFunc("GET /api/v1/monitoring/history", answer(report))
+	http.HandleFunc("GET /metrics", answer(report))
+	http.HandleFunc("GET /{$}", answer(strings.Repeat("x", 20_000)))
 	log.Fatal(server.ListenAndServe())
 }
