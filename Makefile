@@ -69,7 +69,7 @@ fmt: ## format the sources; the one target that changes them
 	@gofmt -w .
 
 .PHONY: survive
-survive: ## flood it and a plain net/http server, in containers (needs Docker, 15 min)
+survive: ## flood it and a plain net/http server, in containers (needs Docker, 25 min)
 	@DOCKER=$(DOCKER) go test -tags e2e -count 1 -timeout 60m -v -run '^TestSurvive' ./internal/e2e
 
 .PHONY: page

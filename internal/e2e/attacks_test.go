@@ -8,17 +8,22 @@ import (
 	"strings"
 )
 
-// The uses in this file aim at what a server spends on a single connection: memory that
-// outlives it, and processor time before a handler runs.
+// The uses in this file aim at what a single connection can make a server spend: memory
+// that outlives the connection, and processor time before a handler runs.
 
-// sends returns a use that sends a request and neither reads an answer nor closes.
+const (
+	shortGet    = "GET / HTTP/1.1\r\nHost: x\r\n" // without the empty line at its end
+	chunkedPost = "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+)
+
+// sends returns a use that sends a request, reads no answer and does not close.
 func sends(request string) func(*flood, net.Conn) {
 	b := []byte(request)
 	return func(_ *flood, conn net.Conn) { conn.Write(b) }
 }
 
-// untilAnswered returns a use that sends a request and waits for the first byte of the
-// answer, at which the flood resets the connection.
+// untilAnswered returns a use that sends a request and returns at the first byte of the
+// answer. The flood then resets the connection while net/http waits for the client to leave.
 func untilAnswered(request string) func(*flood, net.Conn) {
 	b := []byte(request)
 	return func(_ *flood, conn net.Conn) {
@@ -28,7 +33,7 @@ func untilAnswered(request string) func(*flood, net.Conn) {
 	}
 }
 
-// endlessly returns a use that sends one piece after another, once it has sent a start.
+// endlessly returns a use that sends start, and then piece again and again.
 func endlessly(start, piece string) func(*flood, net.Conn) {
 	first, next := []byte(start), []byte(strings.Repeat(piece, 4096))
 	return func(_ *flood, conn net.Conn) {
@@ -39,34 +44,43 @@ func endlessly(start, piece string) func(*flood, net.Conn) {
 	}
 }
 
-// getAsBrowser is a browser's request for a path.
+// getAsBrowser returns the request of a browser for path.
 func getAsBrowser(path string) string {
 	return "GET " + path + " HTTP/1.1\r\nHost: x\r\nAccept: text/html\r\n\r\n"
 }
 
-// unreadBody is a request that no server of documents reads the body of. Its header is no
-// longer than an honest one could be.
+// askOften returns 16 requests for a monitoring document, which is small while the process
+// is young: one answer would fit the smallest receive buffer.
+func askOften(document string) string {
+	return strings.Repeat(getAsBrowser("/api/v1/monitoring/"+document), 16)
+}
+
+// unreadBody returns a request whose body is too large for net/http to read it after the
+// answer. The server keeps the map of its header lines until the connection is closed.
 func unreadBody() string {
 	return "POST / HTTP/1.1\r\nHost: x\r\n" + distinctLines(250) + "Content-Length: 1000000\r\n\r\n"
 }
 
-// longHeader is a header over any server's limit but the default one of net/http.
+// longHeader returns a request that draws a 431 where headers are limited to 8 KiB, to which
+// net/http adds 4.
 func longHeader() string {
-	return "GET / HTTP/1.1\r\nHost: x\r\nX-Long: " + strings.Repeat("x", 12500) + "\r\n\r\n"
+	return shortGet + "X-Long: " + strings.Repeat("x", 12500) + "\r\n\r\n"
 }
 
-// redirect is a request for a path that http.ServeMux cleans, and so answers with its
-// own idea of the path: three times as long, escaped. A body ends in 1,000 trailers,
-// which net/http reads into the request.
+// redirect returns a request for a path of the given length that http.ServeMux redirects.
+// The answer contains the path twice, escaped to three times its length. The body is empty
+// but for 800 trailers, the most that net/http's buffer of 4 KiB holds: net/http reads them
+// into the request before it answers.
 func redirect(length int) string {
 	return "GET //" + strings.Repeat("<", length) + " HTTP/1.1\r\nHost: x\r\n" + distinctLines(250) +
 		"Transfer-Encoding: chunked\r\n\r\n0\r\n" + distinctLines(800) + "\r\n"
 }
 
-// headerLines is a header of many short lines and without its end.
+// headerLines returns a header of 2,000 short lines, without the empty line at its end.
 func headerLines() string { return "POST / HTTP/1.1\r\nHost: x\r\n" + distinctLines(2000) }
 
-// distinctLines are the shortest header lines with names of their own.
+// distinctLines returns n short header lines, at most 2,601, each with a name of its own.
+// Names in both cases would be the same once they are canonical.
 func distinctLines(n int) string {
 	const name = "abcdefghijklmnopqrstuvwxyz0123456789!#$%&'*+-.^_`|~"
 	var b strings.Builder
@@ -85,7 +99,7 @@ func pipelineOnce(request string) func(*flood, net.Conn) {
 	}
 }
 
-// halfClose sends a request, says at once that no other will follow, and reads the answer.
+// halfClose sends a request, closes its own direction at once and reads the answer.
 func halfClose(_ *flood, conn net.Conn) {
 	if _, err := io.WriteString(conn, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"); err == nil {
 		conn.(*net.TCPConn).CloseWrite()
