@@ -118,3 +118,55 @@ func TestBrowserClockJump(t *testing.T) {
 		b.call("Page.navigate", params{"url": "about:blank"})
 	}
 }
+
+// shift sums the layout shifts since the page was opened, as browsers score them.
+const shift = `new Promise(resolve => {
+	const sum = entries => entries.reduce((sum, e) => sum + (e.hadRecentInput ? 0 : e.value), 0)
+	new PerformanceObserver(list => resolve(sum(list.getEntries()))).observe({ type: 'layout-shift', buffered: true })
+	setTimeout(() => resolve(0), 500)
+})`
+
+// TestBrowserLayout checks that what is on the screen stays where it is when the script
+// takes over and when the first history arrives, also over a slow network.
+func TestBrowserLayout(t *testing.T) {
+	const most = 0.05
+	b := newBrowser(t)
+	b.call("Page.bringToFront", nil)
+	_, in := limitedTo(t, 256<<20)
+	open := limited(t, freePort(t), in, "GOMEMLIMIT=64MiB")
+	protected := limited(t, freePort(t), in, "MONITORING_TOKEN=x")
+	failing := limited(t, freePort(t), in, "MEMORY_WARN_PERCENT=6", "MEMORY_FAIL_PERCENT=7", "GOMEMLIMIT=6MiB")
+	unlimited := start(t)
+	for _, tt := range []struct {
+		name    string
+		s       *service
+		prepare string // a script that runs before the page is loaded again
+		ready   string
+	}{
+		{"limits", open, "", details},
+		{"failing", failing, "", details},
+		{"no limit", unlimited, "", details},
+		{"locked", protected, "", asksForToken},
+		{"with a token", protected, `sessionStorage.setItem('healthd.token', 'x')`, details},
+	} {
+		for _, screen := range []struct{ width, bytesPerSecond int }{{1200, -1}, {360, 50_000}} {
+			b.call("Emulation.setDeviceMetricsOverride", params{
+				"width": screen.width, "height": 800, "deviceScaleFactor": 1, "mobile": false})
+			b.call("Network.emulateNetworkConditions", params{
+				"offline": false, "latency": 20, "downloadThroughput": screen.bytesPerSecond, "uploadThroughput": -1})
+			b.open(tt.s.url("/"))
+			if tt.prepare != "" {
+				b.eval(nil, tt.prepare)
+				b.call("Page.reload", nil)
+			}
+			b.says(10*time.Second, tt.ready, "true")
+			time.Sleep(time.Second) // for the history, which then stays for 10 s
+			var got float64
+			b.eval(&got, shift)
+			t.Logf("%s, %d px, %d bytes/s: layout shift %.4f", tt.name, screen.width, screen.bytesPerSecond, got)
+			if got > most {
+				t.Errorf("%s, %d px: layout shift %.3f, want at most %v", tt.name, screen.width, got, most)
+			}
+		}
+	}
+}

@@ -15,7 +15,13 @@ import (
 )
 
 // verdict is the word in which the page says it.
-const verdict = `document.querySelector('h1').textContent`
+const verdict = `document.querySelector('h1').innerText.trim()`
+
+// details reports whether the page shows them, and asksForToken whether it shows a form.
+const (
+	details      = `document.querySelector('[data-key="memory.rssBytes"]')?.checkVisibility({visibilityProperty: true})`
+	asksForToken = `document.querySelector('#login').checkVisibility({visibilityProperty: true})`
+)
 
 func (b *browser) says(within time.Duration, script, want string) {
 	b.t.Helper()
@@ -72,9 +78,9 @@ func limited(t *testing.T, port int, in []string, env ...string) *service {
 // TestBrowserLimitLifted has a verdict outlive its value, which must not stop the page.
 func TestBrowserLimitLifted(t *testing.T) {
 	b := newBrowser(t)
-	file, in := limitedTo(t, 24<<20)
+	file, in := limitedTo(t, 12<<20)
 	s := limited(t, freePort(t), in, "MEMORY_WARN_PERCENT=6", "MEMORY_FAIL_PERCENT=7")
-	const bars = `[...document.querySelectorAll('#Container svg')].filter(e => e.checkVisibility()).length`
+	const bars = `[...document.querySelectorAll('#container svg')].filter(e => e.checkVisibility()).length`
 	b.open(s.url("/"))
 	b.says(15*time.Second, verdict, "Failing")
 	b.says(0, bars, "1")
@@ -108,7 +114,7 @@ func TestBrowser(t *testing.T) {
 	b.open(s.url("/"))
 	b.says(5*time.Second, verdict, "Healthy")
 	b.says(0, `document.title`, "Healthy – <b>api</b>")
-	b.says(0, `document.querySelector('#Container span').textContent.replace(/[\d.]+ (%|MiB of)/g, 'N $1')`, "N % · N MiB of 256 MiB")
+	b.says(0, `document.querySelector('#container span').textContent.replace(/[\d.]+(%| of)/g, 'N$1')`, "N% · N of 256 MiB")
 	b.says(0, `document.querySelectorAll('[style]').length`, "0")
 
 	step("numbers move", func(t *testing.T) {
@@ -205,8 +211,8 @@ func TestBrowser(t *testing.T) {
 	step("server gone and back", func(t *testing.T) {
 		s.cmd.Process.Kill()
 		<-s.done
-		b.says(10*time.Second, verdict, "No answer")
-		b.says(0, `/^The server does not answer: what is below is from \d\d:\d\d:\d\d. Trying again/.test(document.querySelector('#output').textContent)`, "true")
+		b.says(10*time.Second, verdict, "Not responding")
+		b.says(0, `/^No response since \d\d:\d\d:\d\d. Trying again/.test(document.querySelector('#reason').textContent)`, "true")
 		testContrast(t, b, "light")
 		limited(t, port, in)
 		b.says(10*time.Second, verdict, "Healthy")
@@ -231,7 +237,7 @@ func testScale(t *testing.T, b *browser, s *service, scale string) {
 			label: [...document.querySelectorAll('#plot text')].filter(e => /^(Container limit 256|GOMEMLIMIT 64) MiB$/.test(e.textContent)).length,
 		}
 	})()`)
-	if plot.Scale != scale || len(plot.Grid) < 4 || len(plot.Limits) != 2 || plot.Label != 2 {
+	if plot.Scale != scale || len(plot.Grid) < 3 || len(plot.Limits) != 2 || plot.Label != 2 {
 		t.Fatalf("%+v, want %s, a grid, two limits and their labels", plot, scale)
 	}
 	f := func(v float64) float64 { return v }
@@ -292,7 +298,7 @@ func testKeyboard(t *testing.T, b *browser, s *service) {
 		if got := plot("ariaValueText"); got != want {
 			t.Errorf("point %d says %q, want %q", i, got, want)
 		}
-		b.says(0, `document.querySelector('dd').textContent`, clock)
+		b.says(0, `document.querySelector('#values dd').textContent`, clock)
 		b.says(0, `document.querySelectorAll('.cursor, .dot').length`, "4")
 		b.key("ArrowRight", 39)
 	}
@@ -305,7 +311,7 @@ func testKeyboard(t *testing.T, b *browser, s *service) {
 	}
 	b.key("Escape", 27)
 	b.says(time.Second, `document.querySelectorAll('.cursor, .dot').length`, "0")
-	if got := b.text(`document.querySelector('#summary').textContent`); !strings.HasPrefix(got, "Since ") || !strings.Contains(got, "RSS ") {
+	if got := b.text(`document.querySelector('#summary').textContent`); !strings.HasPrefix(got, "Last ") || !strings.Contains(got, "RSS ") {
 		t.Errorf("the plot in words: %q", got)
 	}
 }
@@ -330,7 +336,7 @@ func testContrast(t *testing.T, b *browser, scheme string) {
 			if (text && e.checkVisibility({ opacityProperty: true }) && e.tagName != 'SCRIPT') add(e, text, e.closest('svg') ? 'fill' : 'color', 4.5)
 		}
 		for (const e of document.querySelectorAll('.line, .limit, .goLimit')) if (e.checkVisibility()) add(e, e.outerHTML.slice(0, 40), 'stroke', 3)
-		for (const e of document.querySelectorAll('.shape, rect')) if (e.checkVisibility()) found.push({ what: e.outerHTML.slice(0, 40), ratio: ratio(getComputedStyle(e).fill, getComputedStyle(document.body).backgroundColor), want: 3 })
+		for (const e of document.querySelectorAll('h1, .bar')) if (e.checkVisibility()) found.push({ what: e.outerHTML.slice(0, 40), ratio: ratio(getComputedStyle(e)[e.matches('.bar') ? 'fill' : 'color'], getComputedStyle(document.body).backgroundColor), want: 3 })
 		return found
 	})()`)
 	least := math.Inf(1)
@@ -355,7 +361,7 @@ func TestBrowserWithoutScript(t *testing.T) {
 	b.call("Emulation.setScriptExecutionDisabled", params{"value": true})
 	b.open(s.url("/"))
 	text := b.text(`document.body.innerText`)
-	for _, want := range []string{"Vitals", "pass", "RSS", "64.00 MiB", "Uptime", "Reload for newer figures."} {
+	for _, want := range []string{"Details", "pass", "RSS", "64.00 MiB", "Uptime", "Reload the page for current figures."} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the page lacks %q:\n%s", want, text)
 		}
@@ -378,24 +384,22 @@ func TestBrowserToken(t *testing.T) {
 		b.key("Enter", 13)
 		b.call("Input.dispatchKeyEvent", params{"type": "char", "text": "\r"})
 	}
-	const asks = `document.querySelector('#key').checkVisibility()`
-	const details = `document.querySelector('[data-key="memory.rssBytes"]')?.checkVisibility()`
 	b.open(s.url("/"))
 	b.says(5*time.Second, verdict, "Healthy")
-	b.says(0, asks, "true")
+	b.says(0, asksForToken, "true")
 	b.says(0, details, "false")
-	b.says(0, `document.querySelector('#output').textContent`, "") // it has seen the status alone
+	b.says(0, `document.querySelector('#reason').textContent`, "") // it has seen the status alone
 	// Another application on this origin may use the name, and keeps what it stored.
 	const othersToken = "token=x"
 	const stored = `Object.keys(sessionStorage).sort().reverse().map(k => k + '=' + sessionStorage[k]).join(' ')`
 	b.eval(nil, `sessionStorage.setItem('token', 'x')`)
-	b.says(0, `document.querySelector('#token').type + ' ' + document.querySelector('#token').labels[0].textContent`, "password Token for the details")
+	b.says(0, `document.querySelector('#token').type + ' ' + document.querySelector('#token').labels[0].textContent`, "password Access token")
 	testContrast(t, b, "dark")
 
 	for _, wrong := range []string{"wrong", token[:4], "nöt ascii"} {
 		enter(wrong)
-		b.says(5*time.Second, `document.querySelector('#wrong').textContent`, "That is not the token.")
-		b.says(0, asks, "true")
+		b.says(5*time.Second, `document.querySelector('#refusal').textContent`, "Wrong token.")
+		b.says(0, asksForToken, "true")
 		b.says(0, details, "false")
 		b.says(0, stored, othersToken)
 	}
@@ -409,7 +413,7 @@ func TestBrowserToken(t *testing.T) {
 			b.says(10*time.Second, `window.before`, "")
 		}
 		eventually(t, 10*time.Second, "shows the details once "+moment, func() bool { return b.text(details) == "true" })
-		b.says(time.Second, asks, "false")
+		b.says(time.Second, asksForToken, "false")
 		b.says(0, `document.querySelector('#live').checkVisibility()`, "true")
 	}
 	b.says(0, stored, othersToken+" healthd.token="+token)

@@ -16,14 +16,22 @@ import (
 	"github.com/halobuzz/healthd/internal/health"
 )
 
-// pageFile is the page for people. Its script shows the published documents; what stands
-// in place of the marker is for readers without one, and is also where the script finds
-// the names of the vitals.
-//
-//go:embed page.html
-var pageFile string
+// The three files of the page for people. The markers in page.html stand for the other two
+// and for the details, which are the part that differs from report to report.
+var (
+	//go:embed page.html
+	pageHTML string
+	//go:embed page.css
+	pageCSS string
+	//go:embed page.js
+	pageJS string
+)
 
-const pageMarker = "<!--vitals-->"
+const (
+	styleMarker   = "{{style}}"
+	scriptMarker  = "{{script}}"
+	detailsMarker = "{{details}}"
+)
 
 // endpoints is what curl gets.
 const endpoints = `/healthz                       it is alive
@@ -36,17 +44,31 @@ const endpoints = `/healthz                       it is alive
 
 // page answers GET /.
 type page struct {
-	server     *Server
-	head, tail string
-	policy     []string
-	html       []string        // media type
-	list       health.Document // for anything but a browser
+	server *Server
+	parts  [pageParts]string // of every page, empty at partDetails
+	size   int               // of parts
+	policy []string
+	html   []string        // media type
+	list   health.Document // for anything but a browser
 
 	mu     sync.Mutex
 	tables [2]table // without details, and with them
 }
 
-// table is the vitals of one State, as HTML.
+// The parts of the page, in order. Writing them one by one avoids a copy of the page for
+// each State.
+const (
+	partHead = iota
+	partStyle
+	partTop
+	partDetails
+	partBottom
+	partScript
+	partEnd
+	pageParts
+)
+
+// table is the details of one State, as HTML.
 type table struct {
 	state  *health.State
 	html   string
@@ -54,41 +76,49 @@ type table struct {
 }
 
 func newPage(s *Server) *page {
-	head, tail, _ := strings.Cut(pageFile, pageMarker)
-	return &page{
+	p := &page{
 		server: s,
-		head:   head,
-		tail:   tail,
-		policy: []string{"default-src 'none'; script-src " + inline("script") + "; style-src " + inline("style") +
-			"; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"},
+		policy: []string{"default-src 'none'; script-src " + hashSource(pageJS) +
+			"; style-src " + hashSource(pageCSS) + "; connect-src 'self'; img-src data:;" +
+			" base-uri 'none'; form-action 'none'; frame-ancestors 'none'"},
 		html: []string{"text/html; charset=utf-8"},
 		list: health.NewText(http.StatusOK, "text/plain; charset=utf-8", []byte(endpoints)),
 	}
+	var rest string
+	p.parts[partStyle], p.parts[partScript] = pageCSS, pageJS
+	p.parts[partHead], rest, _ = strings.Cut(pageHTML, styleMarker)
+	p.parts[partTop], rest, _ = strings.Cut(rest, detailsMarker)
+	p.parts[partBottom], p.parts[partEnd], _ = strings.Cut(rest, scriptMarker)
+	for _, part := range p.parts {
+		p.size += len(part)
+	}
+	return p
 }
 
-// inline is the CSP source of the page's own block of that name.
-func inline(element string) string {
-	_, block, _ := strings.Cut(pageFile, "<"+element+">")
-	block, _, _ = strings.Cut(block, "</"+element+">")
+// hashSource returns the source expression that allows the inline block in a Content
+// Security Policy.
+func hashSource(block string) string {
 	sum := sha256.Sum256([]byte(block))
 	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
 }
 
 // serve sends the page to a browser, with or without the details, and a list of the
 // endpoints to anything else.
-func (p *page) serve(w http.ResponseWriter, r *http.Request, details bool) {
+func (p *page) serve(w http.ResponseWriter, r *http.Request, authorized bool) {
 	h := w.Header()
 	h.Set("Vary", "Accept")
 	if !acceptsHTML(r.Header.Values("Accept")) {
 		p.server.write(w, r, &p.list)
 		return
 	}
-	t := p.table(details)
+	t := p.table(authorized)
 	p.server.setHeaders(h, p.html, t.length)
 	h["Content-Security-Policy"] = p.policy
 	h.Set("Referrer-Policy", "no-referrer")
-	// In three pieces: the whole would be a copy for each State.
-	for _, part := range [...]string{p.head, t.html, p.tail} {
+	for i, part := range p.parts {
+		if i == partDetails {
+			part = t.html
+		}
 		io.WriteString(w, part)
 	}
 	p.server.logRequest(r, http.StatusOK)
@@ -124,78 +154,123 @@ func quality(parameters string) float64 {
 }
 
 // table is the newest State's, made when it is first asked for.
-func (p *page) table(details bool) table {
+func (p *page) table(authorized bool) table {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	t := &p.tables[0]
-	if details {
+	if authorized {
 		t = &p.tables[1]
 	}
 	if s := p.server.monitor.State(); t.state != s {
-		text := vitalsTable(s, details)
-		*t = table{s, text, []string{strconv.Itoa(len(p.head) + len(text) + len(p.tail))}}
+		document := &s.Report
+		if !authorized {
+			document = p.server.bare[s.Status]
+		}
+		text := detailsHTML(string(document.Body))
+		*t = table{s, text, []string{strconv.Itoa(p.size + len(text))}}
 	}
 	return *t
 }
 
-// vitals are the rows of the table: where the report has the value, how it is written,
-// and what it means.
-var vitals = [...]struct{ key, unit, name, note string }{
-	{"status", "", "Status", "pass, warn or fail"},
-	{"output", "", "Reason", ""},
-	{"memory.container.workingSetBytes", "bytes", "Working set", "the container's use without page cache that the kernel can drop"},
-	{"memory.container.unreclaimableBytes", "bytes", "Unreclaimable", "what the kernel cannot free, and the status follows"},
-	{"memory.container.limitBytes", "bytes", "Container limit", "where the kernel kills"},
-	{"memory.container.highBytes", "bytes", "Container high", "where the kernel slows it down"},
-	{"memory.container.usedPercent", "percent", "Used", "working set of the lower of the two"},
-	{"memory.container.usageBytes", "bytes", "Container usage", "page cache included"},
-	{"memory.container.peakBytes", "bytes", "Container peak", "the most it ever used"},
-	{"memory.rssBytes", "bytes", "RSS", "this process in memory, the binary's own pages included"},
-	{"memory.heapBytes", "bytes", "Heap", "Go objects, those not yet collected included"},
-	{"memory.heapLiveBytes", "bytes", "Heap, live", "what the last collection kept"},
-	{"memory.heapSysBytes", "bytes", "Heap, reserved", "address space for it"},
-	{"memory.goBytes", "bytes", "Go memory", "all that GOMEMLIMIT governs"},
-	{"memory.goLimitBytes", "bytes", "GOMEMLIMIT", "where the collector works harder"},
-	{"memory.goLimitSource", "", "GOMEMLIMIT from", ""},
-	{"gc.cycles", "", "Collections", "since the start"},
-	{"gc.cpuPercent", "percent", "Collector's CPU", "of the CPU time used in the last 10 s"},
-	{"gc.limiterActive", "truth", "Collector limited", "it would take over half of the CPU"},
-	{"connections.open", "", "Connections", "open now"},
-	{"connections.limit", "", "Connections at most", "at that many the least useful one is closed"},
-	{"connections.evicted", "", "Connections closed", "to make room, since the start"},
-	{"runtime.goroutines", "", "Goroutines", ""},
-	{"runtime.gomaxprocs", "", "GOMAXPROCS", "processors that Go uses"},
-	{"uptimeSeconds", "seconds", "Uptime", ""},
-	{"releaseId", "", "Version", ""},
-	{"runtime.goVersion", "", "Go", ""},
-	{"environment", "", "Environment", ""},
-	{"time", "", "Measured", ""},
+// A vitalGroup is a part of the table with a heading of its own.
+type vitalGroup struct {
+	title string
+	rows  []vital
 }
 
-// vitalsTable writes the rows. One without a value is hidden: nothing was measured, or
-// the details are not for this reader.
-func vitalsTable(s *health.State, details bool) string {
-	report := string(s.Report.Body)
-	if !details {
-		report = `{"status":"` + string(s.Status) + `"}`
-	}
+// A vital is a row that shows one value of the report.
+type vital struct {
+	key  string // where the report has it
+	unit string // how it is written
+	name string
+	note string // what it means
+}
+
+// vitals is the table. The first one repeats what the page's script shows as its heading,
+// for readers without a script.
+var vitals = [...]vitalGroup{
+	{"Status", []vital{
+		{"status", "", "Status", "pass, warn or fail"},
+		{"output", "", "Reason", ""},
+	}},
+	{"Container memory", []vital{
+		{"memory.container.workingSetBytes", "bytes", "Working set", "usage minus page cache that the kernel can reclaim first"},
+		{"memory.container.limitBytes", "bytes", "Limit", "the kernel kills a process here"},
+		{"memory.container.highBytes", "bytes", "Soft limit", "memory.high: above it the kernel slows the container down"},
+		{"memory.container.usedPercent", "percent", "Used", "working set as a percentage of the lower limit"},
+		{"memory.container.usageBytes", "bytes", "Usage", "including page cache"},
+		{"memory.container.peakBytes", "bytes", "Peak usage", ""},
+	}},
+	{"Process memory", []vital{
+		{"memory.rssBytes", "bytes", "RSS", "resident memory, including the pages of the executable"},
+		{"memory.heapBytes", "bytes", "Heap", "Go objects, including garbage not yet collected"},
+		{"memory.heapLiveBytes", "bytes", "Live heap", "survived the last garbage collection"},
+		{"memory.heapSysBytes", "bytes", "Heap reserved", "address space for the heap"},
+		{"memory.goBytes", "bytes", "Go memory", "counts against the Go memory limit"},
+		{"memory.goLimitBytes", "bytes", "Go memory limit", "garbage collection works harder near it"},
+		{"memory.goLimitSource", "", "Limit set by", "the setting GOMEMLIMIT, or the container: 80% of its limit"},
+	}},
+	{"Garbage collection", []vital{
+		{"gc.cycles", "", "Collections", "since the start"},
+		{"gc.cpuPercent", "percent", "CPU", "of the CPU time used in the last 10 seconds"},
+		{"gc.limiterActive", "truth", "Throttled", "it hit its cap of 50% of the CPU"},
+	}},
+	{"Connections", []vital{
+		{"connections.open", "", "Open connections", ""},
+		{"connections.limit", "", "Connection limit", "beyond it the least active connection is closed"},
+		{"connections.evicted", "", "Closed connections", "to make room, since the start"},
+	}},
+	{"Service", []vital{
+		{"releaseId", "", "Version", ""},
+		{"environment", "", "Environment", ""},
+		{"uptimeSeconds", "seconds", "Uptime", ""},
+		{"time", "", "Measured", ""},
+		{"runtime.goVersion", "", "Go version", ""},
+		{"runtime.gomaxprocs", "", "GOMAXPROCS", "CPUs that Go uses"},
+		{"runtime.goroutines", "", "Goroutines", ""},
+	}},
+}
+
+// detailsHTML returns the table, and the report that the page's script begins with. It
+// hides rows without a value: it was not measured, or this client may not see it.
+func detailsHTML(report string) string {
 	var b strings.Builder
-	b.Grow(5 << 10)
-	b.WriteString("<table><caption>Vitals</caption><tbody>\n")
-	for _, row := range vitals {
-		value, ok := find(report, row.key[strings.LastIndexByte(row.key, '.')+1:])
-		hidden, span, note := " hidden", " colspan=2", ""
-		if ok {
-			hidden = ""
-		}
-		if row.note != "" {
-			span, note = "", "<td>"+row.note
-		}
-		fmt.Fprintf(&b, "<tr%s><th scope=row>%s<td%s data-key=%s data-unit=%q>%s%s\n",
-			hidden, row.name, span, row.key, row.unit, escape(format(value, row.unit)), note)
+	b.Grow(8 << 10)
+	b.WriteString("<table id=\"details\">\n<caption>Details</caption>\n")
+	for i, group := range vitals {
+		writeGroup(&b, &group, report, i == 0)
 	}
-	b.WriteString("</table>")
+	b.WriteString("</table>\n<script id=\"report\" type=\"application/json\">")
+	b.WriteString(report) // encoding/json has escaped <, > and &
+	b.WriteString("</script>")
 	return b.String()
+}
+
+func writeGroup(b *strings.Builder, g *vitalGroup, report string, unscripted bool) {
+	var rows strings.Builder
+	empty := true
+	for _, row := range g.rows {
+		value, ok := find(report, row.key[strings.LastIndexByte(row.key, '.')+1:])
+		empty = empty && !ok
+		rows.WriteString("<tr")
+		writeIf(&rows, !ok, " hidden")
+		fmt.Fprintf(&rows, "><th scope=\"row\">%s</th><td", row.name)
+		writeIf(&rows, row.note == "", ` colspan="2"`)
+		fmt.Fprintf(&rows, " data-key=%q", row.key)
+		fmt.Fprintf(&rows, ">%s</td>", escape(format(value, row.unit)))
+		writeIf(&rows, row.note != "", "<td>"+row.note+"</td>")
+		rows.WriteString("</tr>\n")
+	}
+	b.WriteString("<tbody")
+	writeIf(b, unscripted, ` class="unscripted"`)
+	writeIf(b, empty, " hidden")
+	fmt.Fprintf(b, ">\n<tr><th colspan=\"3\" scope=\"rowgroup\">%s</th></tr>\n%s</tbody>\n", g.title, &rows)
+}
+
+func writeIf(b *strings.Builder, condition bool, text string) {
+	if condition {
+		b.WriteString(text)
+	}
 }
 
 // find is a value of the report, without its quotes. A name alone is enough: those that
@@ -232,7 +307,7 @@ func format(value, unit string) string {
 		// Pages of 4 KiB give ties, which the script rounds up.
 		return fmt.Sprintf("%.2f MiB", math.Round(n*100/(1<<20))/100)
 	case unit == "percent":
-		return fmt.Sprintf("%.1f %%", n)
+		return fmt.Sprintf("%.1f%%", n)
 	}
 	return span(time.Duration(n) * time.Second)
 }

@@ -2,6 +2,8 @@ package server
 
 import (
 	"encoding/json"
+	"encoding/xml"
+	"io"
 	"net/http/httptest"
 	"regexp"
 	"strconv"
@@ -21,23 +23,80 @@ func getPage(p *page, details bool) *httptest.ResponseRecorder {
 	return w
 }
 
-func TestPageFile(t *testing.T) {
+// fullReport is a report in which no value is missing.
+func fullReport(t *testing.T) string {
+	t.Helper()
+	n, percent := int64(1<<50), 99.9
+	why := strings.Repeat("a long reason ", 20)
+	check := []health.Check{{ComponentType: "system", ObservedValue: &percent, ObservedUnit: "percent", Status: health.Fail}}
+	full, err := json.Marshal(health.Report{
+		Status: health.Fail, Output: why,
+		Memory: health.Memory{
+			HeapLiveBytes: &n, GoLimitBytes: &n,
+			Container: &health.Container{
+				UsageBytes: &n, WorkingSetBytes: &n, PeakBytes: &n, LimitBytes: &n, HighBytes: &n, UsedPercent: &percent,
+			},
+		},
+		Checks: health.Checks{Memory: check, GoMemLimit: check},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(full)
+}
+
+func TestPageFiles(t *testing.T) {
 	t.Parallel()
-	if n := len(pageFile); n > 24<<10 {
-		t.Errorf("page.html has %d bytes, want at most 24 KB", n)
-	}
-	if n := strings.Count(pageFile, pageMarker); n != 1 {
-		t.Errorf("page.html has %d markers, want 1", n)
-	}
-	for _, block := range []string{"<script", "<style"} {
-		if n := strings.Count(pageFile, block); n != 1 {
-			t.Errorf("page.html has %d of %s, want the one that the policy allows", n, block)
+	for _, marker := range []string{styleMarker, scriptMarker, detailsMarker} {
+		if n := strings.Count(pageHTML, marker); n != 1 {
+			t.Errorf("page.html has %d of %s, want 1", n, marker)
 		}
 	}
-	// The policy would stop each of them without a word to the reader.
-	for _, not := range []string{`\sstyle=`, `<[^>]*\son[a-z]+=`, `https?:`, `<link[^>]*href="?[^"d]`, `\bsrc=`} {
-		if found := regexp.MustCompile(not).FindString(pageFile); found != "" {
-			t.Errorf("page.html has %q", found)
+	// The policy blocks each of them, and the reader would not learn why.
+	for _, not := range []string{`\sstyle=`, `<[^>]*\son[a-z]+=`, `https?:`, `<link[^>]*href="[^d]`, `\bsrc=`} {
+		if found := regexp.MustCompile(not).FindString(pageHTML + pageJS); found != "" {
+			t.Errorf("the page has %q", found)
+		}
+	}
+	for name, file := range map[string]string{"page.html": pageHTML, "page.css": pageCSS, "page.js": pageJS} {
+		for i, line := range strings.Split(file, "\n") {
+			if n := len(strings.ReplaceAll(line, "\t", "    ")); n > 120 {
+				t.Errorf("%s:%d has %d columns, want at most 120", name, i+1, n)
+			}
+		}
+		if strings.Contains(strings.ToLower(file), "</s"+"cript") != (name == "page.html") {
+			t.Errorf("%s must not end its own element", name)
+		}
+	}
+}
+
+// TestPageServed checks the page with every row: its size, that its elements are closed and
+// its attributes quoted, and that the policy allows its two inline blocks.
+func TestPageServed(t *testing.T) {
+	t.Parallel()
+	p := newPage(newServer(t, container64("1"), Options{}))
+	p.parts[partDetails] = detailsHTML(fullReport(t))
+	body := strings.Join(p.parts[:], "")
+	if len(body) > 32<<10 {
+		t.Errorf("the page has %d bytes, want at most 32 KB", len(body))
+	}
+	for _, element := range []string{"style", "script"} {
+		_, block, _ := strings.Cut(body, "<"+element+">")
+		block, _, ok := strings.Cut(block, "</"+element+">")
+		if source := element + "-src " + hashSource(block) + ";"; !ok || !strings.Contains(p.policy[0], source) {
+			t.Errorf("the policy %q lacks %q", p.policy[0], source)
+		}
+	}
+	// The rest is XML once attributes without a value have one and void elements end.
+	p.parts[partStyle], p.parts[partScript] = "", ""
+	rest := strings.Join(p.parts[:], "")
+	rest = regexp.MustCompile(` (hidden|checked|required)([ >])`).ReplaceAllString(rest, ` $1=""$2`)
+	rest = regexp.MustCompile(`<(meta|link|input)([^>]*)>`).ReplaceAllString(rest, `<$1$2/>`)
+	for d := xml.NewDecoder(strings.NewReader(rest)); ; {
+		if _, err := d.Token(); err == io.EOF {
+			break
+		} else if err != nil {
+			t.Fatal(err)
 		}
 	}
 }
@@ -98,7 +157,7 @@ func TestPageEndpoints(t *testing.T) {
 // visible are the names and values of the rows that a reader without a script sees.
 func visible(body string) map[string]string {
 	rows := map[string]string{}
-	for _, m := range regexp.MustCompile(`<tr><th scope=row>([^<]+)<td[^>]*>([^<\n]*)`).FindAllStringSubmatch(body, -1) {
+	for _, m := range regexp.MustCompile(`<tr><th scope="row">([^<]+)</th><td[^>]*>([^<\n]*)`).FindAllStringSubmatch(body, -1) {
 		rows[m[1]] = m[2]
 	}
 	return rows
@@ -110,8 +169,8 @@ func TestPageTable(t *testing.T) {
 	settled(t, container64("57000000"), Options{}, func(s *Server) { w = getPage(newPage(s), true) })
 	rows := visible(w.Body.String())
 	for name, want := range map[string]string{
-		"Status": "warn", "Working set": "54.36 MiB", "Container limit": "64.00 MiB", "Used": "84.9 %",
-		"Collector limited": "no", "Connections": "0", "Connections at most": "100", "Uptime": "5 s",
+		"Status": "warn", "Working set": "54.36 MiB", "Limit": "64.00 MiB", "Used": "84.9%",
+		"Throttled": "no", "Open connections": "0", "Connection limit": "100", "Uptime": "5 s",
 	} {
 		if rows[name] != want {
 			t.Errorf("%s is %q, want %q", name, rows[name], want)
@@ -120,7 +179,7 @@ func TestPageTable(t *testing.T) {
 	if !strings.Contains(rows["Reason"], "of the container's limit") {
 		t.Errorf("the reason is %q", rows["Reason"])
 	}
-	if _, ok := rows["Container high"]; ok {
+	if _, ok := rows["Soft limit"]; ok {
 		t.Error("it shows what was not measured")
 	}
 	if got, want := w.Header().Get("Content-Length"), w.Body.Len(); got == "" || w.Result().ContentLength != int64(want) {
@@ -140,7 +199,13 @@ func TestPageWithoutDetails(t *testing.T) {
 	if rows := visible(body); len(rows) != 1 || rows["Status"] != "warn" {
 		t.Errorf("it shows %v, want the status alone", rows)
 	}
-	for _, m := range regexp.MustCompile(`<td[^>]*data-key=([a-zA-Z.]+)[^>]*>([^<\n]+)`).FindAllStringSubmatch(body, -1) {
+	if n := strings.Count(body, "<tbody hidden>"); n != len(vitals)-1 {
+		t.Errorf("%d groups are hidden, want all but the first", n)
+	}
+	if !strings.Contains(body, `"application/json">{"status":"warn"}`) {
+		t.Error("the script begins with another report")
+	}
+	for _, m := range regexp.MustCompile(`<td[^>]*data-key="([a-zA-Z.]+)[^>]*>([^<\n]+)`).FindAllStringSubmatch(body, -1) {
 		if m[1] != "status" {
 			t.Errorf("%s holds %q", m[1], m[2])
 		}
@@ -151,37 +216,38 @@ func TestPageWithoutDetails(t *testing.T) {
 // path with the script or by its last name without.
 func TestPageKeys(t *testing.T) {
 	t.Parallel()
-	n, percent := int64(7), 7.0
-	full, err := json.Marshal(health.Report{Output: "why", Memory: health.Memory{
-		HeapLiveBytes: &n, GoLimitBytes: &n,
-		Container: &health.Container{UsageBytes: &n, WorkingSetBytes: &n, PeakBytes: &n, UnreclaimableBytes: &n, LimitBytes: &n, HighBytes: &n, UsedPercent: &percent},
-	}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	full := fullReport(t)
 	var report any
-	if err := json.Unmarshal(full, &report); err != nil {
+	if err := json.Unmarshal([]byte(full), &report); err != nil {
 		t.Fatal(err)
 	}
-	for _, row := range vitals {
-		at := report
-		for name := range strings.SplitSeq(row.key, ".") {
-			object, _ := at.(map[string]any)
-			at = object[name]
-		}
-		if at == nil {
-			t.Errorf("the report has no %s", row.key)
+	count := 0
+	for _, group := range vitals {
+		count += len(group.rows)
+		for _, row := range group.rows {
+			at := report
+			for name := range strings.SplitSeq(row.key, ".") {
+				object, _ := at.(map[string]any)
+				at = object[name]
+			}
+			if at == nil {
+				t.Errorf("the report has no %s", row.key)
+			}
 		}
 	}
-	if rows := visible(vitalsTable(&health.State{Report: health.Document{Body: full}}, true)); len(rows) != len(vitals) {
-		t.Errorf("%d rows, want %d: %v", len(rows), len(vitals), rows)
+	if n := len(regexp.MustCompile(`<tr><th scope="row">`).FindAllString(detailsHTML(full), -1)); n != count {
+		t.Errorf("%d rows are visible, want %d", n, count)
 	}
 }
 
 func TestPageEscapes(t *testing.T) {
 	t.Parallel()
-	body := vitalsTable(&health.State{Report: health.Document{Body: []byte(`{"environment":"<script>&\""}`)}}, true)
-	if !strings.Contains(body, "&lt;script>&amp;\"") || strings.Contains(body, "<script") {
+	text, err := json.Marshal(map[string]string{"environment": `<script></script>&"`})
+	if err != nil {
+		t.Fatal(err)
+	}
+	body := detailsHTML(string(text))
+	if !strings.Contains(body, `&lt;script>&lt;/script>&amp;"`) || strings.Count(body, "script>") != 3 {
 		t.Errorf("the environment is not escaped: %s", body)
 	}
 }
@@ -195,7 +261,7 @@ func TestFormat(t *testing.T) {
 		{"false", "", "false"},
 		{"1e3", "", "1e3"},
 		{"1048576", "bytes", "1.00 MiB"},
-		{"84.94", "percent", "84.9 %"},
+		{"84.94", "percent", "84.9%"},
 		{"61", "seconds", "1 min 1 s"},
 	} {
 		if got := format(tt.value, tt.unit); got != tt.want {
