@@ -98,13 +98,9 @@ func TestBrowserClockJump(t *testing.T) {
 	r := newRewriter(t, start(t))
 	now := time.Now().Unix()
 	for _, first := range []int64{now - 50*365*24*3600, -now, 0} {
-		past := map[string]any{"stepSeconds": 10, "timeUnixSeconds": []int64{first, now - 10, now}}
-		for _, name := range []string{"heap", "rss", "workingSet"} {
-			for _, extent := range []string{"", "Min", "Max"} {
-				past[name+extent+"Bytes"] = []int64{1 << 20, 2 << 20, 3 << 20}
-			}
-		}
-		r.set(historyPath, replace(map[string]any{"hour": past}))
+		hour := past(3, 1<<20, nil)
+		hour["timeUnixSeconds"] = []int64{first, now - 10, now}
+		r.set(historyPath, replace(map[string]any{"hour": hour}))
 		b.open(r.URL + "/")
 		b.says(15*time.Second, `document.querySelectorAll('g.rss .line').length`, "1")
 		var texts int
@@ -117,6 +113,59 @@ func TestBrowserClockJump(t *testing.T) {
 		}
 		b.call("Page.navigate", params{"url": "about:blank"})
 	}
+}
+
+// past returns the history of the last steps, of 10 s each, with every value at bytes.
+func past(steps int, bytes int64, limit any) map[string]any {
+	columns := map[string]any{"stepSeconds": 10}
+	add := func(name string, value any) {
+		column, _ := columns[name].([]any)
+		columns[name] = append(column, value)
+	}
+	now := time.Now().Unix() / 10 * 10
+	for i := range steps {
+		add("timeUnixSeconds", now-int64(10*(steps-i)))
+		add("limitBytes", limit)
+		for _, name := range []string{"heap", "rss", "workingSet"} {
+			for _, extent := range []string{"", "Min", "Max"} {
+				add(name+extent+"Bytes", bytes)
+			}
+		}
+	}
+	return columns
+}
+
+// TestBrowserChart checks the axes: linear and with round ticks, over the time that there is.
+func TestBrowserChart(t *testing.T) {
+	b := newBrowser(t)
+	_, in := limitedTo(t, 256<<20)
+	r := newRewriter(t, limited(t, freePort(t), in))
+	r.set(historyPath, replace(map[string]any{"hour": past(30, 6<<20, 256<<20)}))
+	b.open(r.URL + "/")
+	const points = `(document.querySelector('g.rss .line')?.getAttribute('d').match(/[ML]/g) || []).length`
+	b.says(10*time.Second, points, "30")
+	b.says(0, `document.querySelector('#view').scale.value`, "linear")
+	b.says(0, `[...document.querySelectorAll('.grid')].map(e => e.dataset.bytes / 2 ** 20).join()`, "0,100,200")
+	// The first point is where the grid begins, and the last where it ends.
+	const ends = `(path => path.match(/^M\S+/)[0] + path.match(/[LH]([\d.]+)[^LH]*$/)[1])`
+	b.says(0, ends+`(document.querySelector('g.rss .line').getAttribute('d')) ==
+		`+ends+`(document.querySelector('.grid').getAttribute('d'))`, "true")
+	b.says(0, `document.querySelector('#summary').textContent.slice(0, 16)`, "Last 4 min 50 s:")
+	b.says(0, `document.querySelectorAll('g.workingSet').length`, "1")
+
+	const reason = "the reason that it gives"
+	r.set(historyPath, replace(map[string]any{"hour": past(30, 6<<20, nil)}))
+	r.set(monitoringPath, func(document map[string]any) {
+		document["status"], document["output"] = "fail", reason
+		container, _ := document["memory"].(map[string]any)["container"].(map[string]any)
+		delete(container, "limitBytes")
+	})
+	b.open(r.URL + "/")
+	b.says(10*time.Second, verdict, "Failing")
+	b.says(10*time.Second, points, "30")
+	b.says(0, `document.querySelectorAll('g.workingSet').length`, "0")
+	b.says(0, `document.body.innerText.split('`+reason+`').length - 1`, "1")
+	b.says(0, `document.querySelector('#container').checkVisibility()`, "false")
 }
 
 // shift sums the layout shifts since the page was opened, as browsers score them.
@@ -169,4 +218,11 @@ func TestBrowserLayout(t *testing.T) {
 			}
 		}
 	}
+	// What moves later must be seen, or the figures above say nothing.
+	b.eval(nil, `document.querySelector('main').prepend(document.querySelector('footer')), 0`)
+	eventually(t, 10*time.Second, "measures a shift", func() bool {
+		var got float64
+		b.eval(&got, shift)
+		return got > most
+	})
 }

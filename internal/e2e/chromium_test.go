@@ -110,7 +110,7 @@ func (b *browser) call(method string, p any) json.RawMessage {
 		if m.Error != nil {
 			b.t.Fatalf("%s: %s", method, m.Error)
 		}
-	case <-time.After(20 * time.Second):
+	case <-time.After(time.Minute):
 		b.t.Fatalf("%s: no answer", method)
 	}
 	return m.Result
@@ -185,7 +185,7 @@ func (b *browser) open(url string) {
 
 func (b *browser) ready(url string) {
 	b.t.Helper()
-	eventually(b.t, 20*time.Second, "loads", func() bool {
+	eventually(b.t, time.Minute, "loads", func() bool {
 		return b.text(`document.readyState + ' ' + location.href`) == "complete "+url
 	})
 }

@@ -292,13 +292,13 @@ function logTicks({ lowest, highest }) {
 	return ticks
 }
 
-const tickSeconds = [10, 30, 60, 300, 600, 900, 1800, 3600, 10800, 21600, 43200, 86400]
+const tickSeconds = [10, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 10800, 21600, 43200, 86400]
 
 function timeAxis(c) {
 	if (!c.times.length) return ''
-	let tick = tickSeconds.find(seconds => seconds * c.perSecond > 75) || 86400
+	let tick = tickSeconds.find(seconds => seconds * c.perSecond > 64) || 86400
 	// After a jump of the clock the axis can span years.
-	while (tick * c.perSecond < 75) tick *= 2
+	while (tick * c.perSecond < 64) tick *= 2
 	const label = tick < 60 ? exactClock : tick < 86400 ? clock : day
 	const zone = new Date(c.last * 1000).getTimezoneOffset() * 60
 	let out = ''
