@@ -71,7 +71,8 @@ func testKeyboard(t *testing.T, b *browser, s *service) {
 	for _, want := range []string{"range", "scale", "plot"} {
 		b.key("Tab", 9)
 		b.says(time.Second, focus, want)
-		b.says(0, `getComputedStyle(document.activeElement.closest('label, #plot')).outlineStyle`, "solid")
+		const focused = `document.activeElement.closest('label, #plot')`
+		b.says(0, `getComputedStyle(`+focused+`).outlineStyle`, "solid")
 		if want == "range" {
 			b.key("ArrowRight", 39)
 			b.says(time.Second, `document.querySelector('#view').range.value`, "day")
@@ -88,8 +89,10 @@ func testKeyboard(t *testing.T, b *browser, s *service) {
 		mib := func(name string) string {
 			return fmt.Sprintf("%.2f MiB", math.Round(*past[name+"Bytes"][i]*100/(1<<20))/100)
 		}
-		clock := b.text(fmt.Sprintf("new Date(%d).toTimeString().slice(0, 8)", at.UnixMilli())) // in the browser's zone
-		want := fmt.Sprintf("%s, RSS %s, Working set %s, Heap %s", clock, mib("rss"), mib("workingSet"), mib("heap"))
+		// The browser has a time zone of its own.
+		clock := b.text(fmt.Sprintf("new Date(%d).toTimeString().slice(0, 8)", at.UnixMilli()))
+		want := fmt.Sprintf("%s, RSS %s, Working set %s, Heap %s",
+			clock, mib("rss"), mib("workingSet"), mib("heap"))
 		if got := plot("ariaValueText"); got != want {
 			t.Errorf("point %d says %q, want %q", i, got, want)
 		}
@@ -106,7 +109,8 @@ func testKeyboard(t *testing.T, b *browser, s *service) {
 	}
 	b.key("Escape", 27)
 	b.says(time.Second, `document.querySelectorAll('.cursor, .dot').length`, "0")
-	if got := b.text(`document.querySelector('#summary').textContent`); !strings.HasPrefix(got, "Last ") || !strings.Contains(got, "RSS ") {
+	got := b.text(`document.querySelector('#summary').textContent`)
+	if !strings.HasPrefix(got, "Last ") || !strings.Contains(got, "RSS ") {
 		t.Errorf("the plot in words: %q", got)
 	}
 }

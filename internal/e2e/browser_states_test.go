@@ -142,14 +142,15 @@ func TestBrowserChart(t *testing.T) {
 	r := newRewriter(t, limited(t, freePort(t), in))
 	r.set(historyPath, replace(map[string]any{"hour": past(30, 6<<20, 256<<20)}))
 	b.open(r.URL + "/")
-	const points = `(document.querySelector('g.rss .line')?.getAttribute('d').match(/[ML]/g) || []).length`
+	const line = `(document.querySelector('g.rss .line')?.getAttribute('d') || '')`
+	const points = line + `.split(/[ML]/).length - 1`
 	b.says(10*time.Second, points, "30")
 	b.says(0, `document.querySelector('#view').scale.value`, "linear")
-	b.says(0, `[...document.querySelectorAll('.grid')].map(e => e.dataset.bytes / 2 ** 20).join()`, "0,100,200")
+	const ticks = `[...document.querySelectorAll('.grid')].map(e => e.dataset.bytes / 2 ** 20)`
+	b.says(0, ticks+`.join()`, "0,100,200")
 	// The first point is where the grid begins, and the last where it ends.
 	const ends = `(path => path.match(/^M\S+/)[0] + path.match(/[LH]([\d.]+)[^LH]*$/)[1])`
-	b.says(0, ends+`(document.querySelector('g.rss .line').getAttribute('d')) ==
-		`+ends+`(document.querySelector('.grid').getAttribute('d'))`, "true")
+	b.says(0, ends+line+` == `+ends+`(document.querySelector('.grid').getAttribute('d'))`, "true")
 	b.says(0, `document.querySelector('#summary').textContent.slice(0, 16)`, "Last 4 min 50 s:")
 	b.says(0, `document.querySelectorAll('g.workingSet').length`, "1")
 
@@ -171,7 +172,8 @@ func TestBrowserChart(t *testing.T) {
 // shift sums the layout shifts since the page was opened, as browsers score them.
 const shift = `new Promise(resolve => {
 	const sum = entries => entries.reduce((sum, e) => sum + (e.hadRecentInput ? 0 : e.value), 0)
-	new PerformanceObserver(list => resolve(sum(list.getEntries()))).observe({ type: 'layout-shift', buffered: true })
+	const observer = new PerformanceObserver(list => resolve(sum(list.getEntries())))
+	observer.observe({ type: 'layout-shift', buffered: true })
 	setTimeout(() => resolve(0), 500)
 })`
 
@@ -182,19 +184,18 @@ func TestBrowserLayout(t *testing.T) {
 	b := newBrowser(t)
 	b.call("Page.bringToFront", nil)
 	_, in := limitedTo(t, 256<<20)
-	open := limited(t, freePort(t), in, "GOMEMLIMIT=64MiB")
-	protected := limited(t, freePort(t), in, "MONITORING_TOKEN=x")
-	failing := limited(t, freePort(t), in, "MEMORY_WARN_PERCENT=6", "MEMORY_FAIL_PERCENT=7", "GOMEMLIMIT=6MiB")
-	unlimited := start(t)
+	r := newRewriter(t, limited(t, freePort(t), in, "GOMEMLIMIT=64MiB"))
+	r.set(historyPath, replace(map[string]any{"hour": past(360, 6<<20, 256<<20)}))
+	protected := limited(t, freePort(t), in, "MONITORING_TOKEN=x").url("/")
 	for _, tt := range []struct {
 		name    string
-		s       *service
+		url     string
 		prepare string // a script that runs before the page is loaded again
 		ready   string
 	}{
-		{"limits", open, "", details},
-		{"failing", failing, "", details},
-		{"no limit", unlimited, "", details},
+		{"limits", r.URL + "/", "", details},
+		{"failing", limited(t, freePort(t), in, "GOMEMLIMIT=6MiB").url("/"), "", details},
+		{"no limit", start(t).url("/"), "", details},
 		{"locked", protected, "", asksForToken},
 		{"with a token", protected, `sessionStorage.setItem('healthd.token', 'x')`, details},
 	} {
@@ -202,8 +203,9 @@ func TestBrowserLayout(t *testing.T) {
 			b.call("Emulation.setDeviceMetricsOverride", params{
 				"width": screen.width, "height": 800, "deviceScaleFactor": 1, "mobile": false})
 			b.call("Network.emulateNetworkConditions", params{
-				"offline": false, "latency": 20, "downloadThroughput": screen.bytesPerSecond, "uploadThroughput": -1})
-			b.open(tt.s.url("/"))
+				"offline": false, "latency": 20,
+				"downloadThroughput": screen.bytesPerSecond, "uploadThroughput": -1})
+			b.open(tt.url)
 			if tt.prepare != "" {
 				b.eval(nil, tt.prepare)
 				b.call("Page.reload", nil)
@@ -212,9 +214,10 @@ func TestBrowserLayout(t *testing.T) {
 			time.Sleep(time.Second) // for the history, which then stays for 10 s
 			var got float64
 			b.eval(&got, shift)
-			t.Logf("%s, %d px, %d bytes/s: layout shift %.4f", tt.name, screen.width, screen.bytesPerSecond, got)
+			name := fmt.Sprintf("%s, %d px, %d bytes/s", tt.name, screen.width, screen.bytesPerSecond)
+			t.Logf("%s: layout shift %.4f", name, got)
 			if got > most {
-				t.Errorf("%s, %d px: layout shift %.3f, want at most %v", tt.name, screen.width, got, most)
+				t.Errorf("%s: layout shift %.3f, want at most %v", name, got, most)
 			}
 		}
 	}

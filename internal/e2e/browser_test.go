@@ -18,7 +18,8 @@ const verdict = `document.querySelector('h1').innerText.trim()`
 
 // details reports whether the page shows them, and asksForToken whether it shows a form.
 const (
-	details      = `document.querySelector('[data-key="memory.rssBytes"]')?.checkVisibility({visibilityProperty: true})`
+	details = `document.querySelector('[data-key="memory.rssBytes"]')` +
+		`?.checkVisibility({visibilityProperty: true})`
 	asksForToken = `document.querySelector('#login').checkVisibility({visibilityProperty: true})`
 )
 
@@ -79,10 +80,10 @@ func TestBrowserLimitLifted(t *testing.T) {
 	b := newBrowser(t)
 	file, in := limitedTo(t, 12<<20)
 	s := limited(t, freePort(t), in, "MEMORY_WARN_PERCENT=6", "MEMORY_FAIL_PERCENT=7")
-	const bars = `[...document.querySelectorAll('#container svg')].filter(e => e.checkVisibility()).length`
+	const bar = `document.querySelector('#container svg').checkVisibility()`
 	b.open(s.url("/"))
 	b.says(15*time.Second, verdict, "Failing")
-	b.says(0, bars, "1")
+	b.says(0, bar, "true")
 	none := "max"
 	if strings.HasSuffix(file, "memory.limit_in_bytes") {
 		none = "-1"
@@ -90,11 +91,13 @@ func TestBrowserLimitLifted(t *testing.T) {
 	if err := os.WriteFile(file, []byte(none), 0); err != nil {
 		t.Fatal(err)
 	}
-	b.says(10*time.Second, bars, "0")
+	b.says(10*time.Second, bar, "false")
 	b.says(0, verdict, "Failing")
 	const uptime = `document.querySelector('[data-key=uptimeSeconds]').textContent`
 	was := b.text(uptime)
-	eventually(t, 10*time.Second, "shows another uptime", func() bool { return b.text(uptime) != was })
+	eventually(t, 10*time.Second, "shows another uptime", func() bool {
+		return b.text(uptime) != was
+	})
 }
 
 // TestBrowser looks at the page in a real browser, over a service with real history.
@@ -113,16 +116,18 @@ func TestBrowser(t *testing.T) {
 	b.open(s.url("/"))
 	b.says(5*time.Second, verdict, "Healthy")
 	b.says(0, `document.title`, "Healthy – <b>api</b>")
-	b.says(0, `document.querySelector('#container span').textContent.replace(/[\d.]+(%| of)/g, 'N$1')`, "N% · N of 256 MiB")
+	const amount = `document.querySelector('#container span').textContent`
+	b.says(0, amount+`.replace(/[\d.]+(%| of)/g, 'N$1')`, "N% · N of 256 MiB")
 	b.says(0, `document.querySelectorAll('[style]').length`, "0")
 
 	step("numbers move", func(t *testing.T) {
-		uptime := b.text(`document.querySelector('[data-key=uptimeSeconds]').textContent`)
+		const uptime = `document.querySelector('[data-key=uptimeSeconds]').textContent`
+		was := b.text(uptime)
 		eventually(t, 10*time.Second, "shows another uptime", func() bool {
-			return b.text(`document.querySelector('[data-key=uptimeSeconds]').textContent`) != uptime
+			return b.text(uptime) != was
 		})
 		rows := 0
-		b.eval(&rows, `[...document.querySelectorAll('tr')].filter(e => e.checkVisibility()).length`)
+		b.eval(&rows, `[...document.querySelectorAll('td')].filter(e => e.checkVisibility()).length`)
 		if rows < 20 {
 			t.Errorf("the table shows %d rows, want at least 20", rows)
 		}
@@ -131,8 +136,12 @@ func TestBrowser(t *testing.T) {
 	step("as many points as the history", func(t *testing.T) {
 		var drawn map[string]int
 		var past map[string][]*float64
-		eventually(t, 90*time.Second, "draws four points or more, as many as the history has", func() bool {
-			b.eval(&drawn, `Object.fromEntries(['rss', 'workingSet', 'heap'].map(n => [n, (document.querySelector('g.'+n+' .line')?.getAttribute('d').match(/[ML]/g) || []).length]))`)
+		const points = `Object.fromEntries(['rss', 'workingSet', 'heap'].map(name => {
+			const line = document.querySelector('g.' + name + ' .line')
+			return [name, (line?.getAttribute('d').match(/[ML]/g) || []).length]
+		}))`
+		eventually(t, 90*time.Second, "draws all points of the history, and four or more", func() bool {
+			b.eval(&drawn, points)
 			past = s.pastOf()
 			for name, n := range drawn {
 				if n < 4 || n != len(past[name+"Bytes"]) {
@@ -155,7 +164,8 @@ func TestBrowser(t *testing.T) {
 
 	step("pointer", func(t *testing.T) {
 		var at struct{ X, Y float64 }
-		b.eval(&at, `(e => ({x: e.left + 35, y: e.top + 99}))(document.querySelector('#plot').getBoundingClientRect())`)
+		b.eval(&at, `(e => ({x: e.left + 35, y: e.top + 99}))(
+			document.querySelector('#plot').getBoundingClientRect())`)
 		b.call("Input.dispatchMouseEvent", params{"type": "mouseMoved", "x": at.X, "y": at.Y})
 		b.says(time.Second, `document.querySelectorAll('.cursor, .dot').length`, "4")
 		b.says(0, `document.querySelector('#plot').ariaValueNow`, "0")
@@ -169,15 +179,19 @@ func TestBrowser(t *testing.T) {
 
 	step("narrow", func(t *testing.T) {
 		for _, width := range []int{360, 320} {
-			b.call("Emulation.setDeviceMetricsOverride", params{"width": width, "height": 700, "deviceScaleFactor": 1, "mobile": false})
-			b.says(5*time.Second, `document.querySelector('#plot svg').clientWidth < innerWidth && innerWidth`, fmt.Sprint(width))
-			b.says(time.Second, `document.documentElement.scrollWidth <= document.documentElement.clientWidth`, "true")
+			b.call("Emulation.setDeviceMetricsOverride", params{
+				"width": width, "height": 700, "deviceScaleFactor": 1, "mobile": false})
+			const inside = `document.querySelector('#plot svg').clientWidth < innerWidth && innerWidth`
+			b.says(5*time.Second, inside, fmt.Sprint(width))
+			const fits = `(e => e.scrollWidth <= e.clientWidth)(document.documentElement)`
+			b.says(time.Second, fits, "true")
 		}
 		b.call("Emulation.clearDeviceMetricsOverride", nil)
 	})
 
 	step("rests while hidden", func(t *testing.T) {
-		hide := `Object.defineProperty(document, 'hidden', {value: %v, configurable: true}), document.dispatchEvent(new Event('visibilitychange')), 0`
+		hide := `Object.defineProperty(document, 'hidden', {value: %v, configurable: true}),
+			document.dispatchEvent(new Event('visibilitychange')), 0`
 		b.eval(nil, fmt.Sprintf(hide, true))
 		_, before := b.seen()
 		time.Sleep(5 * time.Second) // more than twice the time between two requests
@@ -186,7 +200,10 @@ func TestBrowser(t *testing.T) {
 			t.Errorf("%d requests while hidden", len(rested)-len(before))
 		}
 		b.eval(nil, fmt.Sprintf(hide, false))
-		eventually(t, 2*time.Second, "asks again", func() bool { _, after := b.seen(); return len(after) > len(rested) })
+		eventually(t, 10*time.Second, "asks again", func() bool {
+			_, after := b.seen()
+			return len(after) > len(rested)
+		})
 	})
 
 	problems, requests := b.seen()
@@ -194,13 +211,16 @@ func TestBrowser(t *testing.T) {
 		t.Errorf("on the console: %s", problems)
 	}
 	for _, url := range requests {
-		if !strings.HasPrefix(url, s.url("/")) && !strings.HasPrefix(url, "data:") && url != "about:blank" {
+		own := strings.HasPrefix(url, s.url("/"))
+		if !own && !strings.HasPrefix(url, "data:") && url != "about:blank" {
 			t.Errorf("it asked for %s", url)
 		}
 	}
 	t.Logf("%d requests", len(requests))
 	step("violations are seen", func(t *testing.T) {
-		b.eval(nil, `document.body.insertAdjacentHTML('beforeend', '<p style="color: red">'), document.body.append(Object.assign(new Image, {src: 'http://127.0.0.2:1/'})), fetch('http://127.0.0.2:1/').catch(() => 0)`)
+		b.eval(nil, `document.body.insertAdjacentHTML('beforeend', '<p style="color: red">'),
+			document.body.append(Object.assign(new Image, {src: 'http://127.0.0.2:1/'})),
+			fetch('http://127.0.0.2:1/').catch(() => 0)`)
 		eventually(t, 5*time.Second, "reports three violations", func() bool {
 			problems, _ := b.seen()
 			return strings.Count(strings.Join(problems, ""), "Content Security Policy") >= 3
@@ -211,7 +231,9 @@ func TestBrowser(t *testing.T) {
 		s.cmd.Process.Kill()
 		<-s.done
 		b.says(10*time.Second, verdict, "Not responding")
-		b.says(0, `/^No response since \d\d:\d\d:\d\d. Trying again/.test(document.querySelector('#reason').textContent)`, "true")
+		const reason = `document.querySelector('#reason').textContent`
+		b.says(0, reason+`.replace(/\d/g, 'N')`,
+			"No response since NN:NN:NN. Trying again every N seconds.")
 		testContrast(t, b, "light")
 		limited(t, port, in)
 		b.says(10*time.Second, verdict, "Healthy")

@@ -16,7 +16,9 @@ func TestBrowserWithoutScript(t *testing.T) {
 	b.call("Emulation.setScriptExecutionDisabled", params{"value": true})
 	b.open(s.url("/"))
 	text := b.text(`document.body.innerText`)
-	for _, want := range []string{"Details", "pass", "RSS", "64.00 MiB", "Uptime", "Reload the page for current figures."} {
+	for _, want := range []string{
+		"Details", "pass", "RSS", "64.00 MiB", "Uptime", "Reload the page for current figures.",
+	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the page lacks %q:\n%s", want, text)
 		}
@@ -46,9 +48,11 @@ func TestBrowserToken(t *testing.T) {
 	b.says(0, `document.querySelector('#reason').textContent`, "") // it has seen the status alone
 	// Another application on this origin may use the name, and keeps what it stored.
 	const othersToken = "token=x"
-	const stored = `Object.keys(sessionStorage).sort().reverse().map(k => k + '=' + sessionStorage[k]).join(' ')`
+	const stored = `Object.keys(sessionStorage).sort().reverse()` +
+		`.map(k => k + '=' + sessionStorage[k]).join(' ')`
 	b.eval(nil, `sessionStorage.setItem('token', 'x')`)
-	b.says(0, `document.querySelector('#token').type + ' ' + document.querySelector('#token').labels[0].textContent`, "password Access token")
+	const input = `(e => e.type + ': ' + e.labels[0].textContent)(document.querySelector('#token'))`
+	b.says(0, input, "password: Access token")
 	testContrast(t, b, "dark")
 
 	for _, wrong := range []string{"wrong", token[:4], "nöt ascii"} {
@@ -67,7 +71,7 @@ func TestBrowserToken(t *testing.T) {
 			b.call("Page.reload", nil)
 			b.says(10*time.Second, `window.before`, "")
 		}
-		eventually(t, 10*time.Second, "shows the details once "+moment, func() bool { return b.text(details) == "true" })
+		b.says(10*time.Second, details, "true")
 		b.says(time.Second, asksForToken, "false")
 		b.says(0, `document.querySelector('#live').checkVisibility()`, "true")
 		b.says(0, `document.querySelector('#protected').checkVisibility()`, "true")

@@ -46,8 +46,10 @@ func newBrowser(t *testing.T) *browser {
 		t.Skip(err)
 	}
 	dir := t.TempDir()
-	cmd := exec.Command(path, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-		"--disable-component-update", "--disable-sync", "--disable-breakpad", "--remote-debugging-pipe", "--user-data-dir="+dir, "about:blank")
+	cmd := exec.Command(path, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic",
+		"--no-first-run", "--disable-background-networking", "--disable-component-update",
+		"--disable-sync", "--disable-breakpad", "--remote-debugging-pipe",
+		"--user-data-dir="+dir, "about:blank")
 	cmd.Env = append(os.Environ(), "HOME="+dir)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // its helpers end with it
 	in, to, err := os.Pipe()
@@ -69,7 +71,9 @@ func newBrowser(t *testing.T) *browser {
 	reader.Go(func() { b.read(from) })
 	t.Cleanup(func() {
 		to.Close() // which ends the browser, and lets it write its files first
-		killer := time.AfterFunc(10*time.Second, func() { syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) })
+		killer := time.AfterFunc(10*time.Second, func() {
+			syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+		})
 		cmd.Wait()
 		killer.Stop()
 		syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
@@ -79,7 +83,8 @@ func newBrowser(t *testing.T) *browser {
 
 	var target struct{ TargetID, SessionID string }
 	json.Unmarshal(b.call("Target.createTarget", params{"url": "about:blank"}), &target)
-	json.Unmarshal(b.call("Target.attachToTarget", params{"targetId": target.TargetID, "flatten": true}), &target)
+	attach := params{"targetId": target.TargetID, "flatten": true}
+	json.Unmarshal(b.call("Target.attachToTarget", attach), &target)
 	b.session = target.SessionID
 	for _, domain := range []string{"Page", "Runtime", "Network", "Log"} {
 		b.call(domain+".enable", nil)
@@ -158,7 +163,8 @@ func (b *browser) eval(v any, script string) {
 		Result           struct{ Value json.RawMessage }
 		ExceptionDetails json.RawMessage
 	}
-	json.Unmarshal(b.call("Runtime.evaluate", params{"expression": script, "returnByValue": true, "awaitPromise": true}), &r)
+	evaluate := params{"expression": script, "returnByValue": true, "awaitPromise": true}
+	json.Unmarshal(b.call("Runtime.evaluate", evaluate), &r)
 	if r.ExceptionDetails != nil {
 		b.t.Fatalf("%s: %s", script, r.ExceptionDetails)
 	}
@@ -194,7 +200,8 @@ func (b *browser) ready(url string) {
 func (b *browser) key(name string, code int) {
 	b.t.Helper()
 	for _, kind := range []string{"rawKeyDown", "keyUp"} {
-		b.call("Input.dispatchKeyEvent", params{"type": kind, "key": name, "code": name, "windowsVirtualKeyCode": code})
+		b.call("Input.dispatchKeyEvent", params{
+			"type": kind, "key": name, "code": name, "windowsVirtualKeyCode": code})
 	}
 }
 
