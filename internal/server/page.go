@@ -150,7 +150,7 @@ func quality(parameters string) float64 {
 	return 1
 }
 
-// table is the newest State's, made when it is first asked for.
+// table returns that of the newest State, made when it is first requested.
 func (p *page) table(authorized bool) table {
 	p.mu.Lock()
 	defer p.mu.Unlock()

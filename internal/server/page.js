@@ -230,7 +230,7 @@ const isKnown = value => value != null
 // timeScale spans what there is, and at least one step.
 function timeScale({ times, step }) {
 	const width = plot.clientWidth, wide = width > 480
-	const left = 38, right = width - (wide ? 90 : 16)
+	const left = 38, right = width - (wide ? 90 : 28)
 	const last = times.at(-1) ?? Date.parse(report.time) / 1000
 	const first = Math.min(times[0] ?? last, last - step)
 	const perSecond = (right - left) / (last - first)

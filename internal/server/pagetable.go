@@ -118,9 +118,9 @@ func writeIf(b *strings.Builder, condition bool, text string) {
 	}
 }
 
-// find is a value of the report, without its quotes. A name alone is enough: those that
-// the checks repeat stand before them once, and no string can hold one with its quotes
-// and its colon. Decoding JSON would make the binary 100 KB larger.
+// find returns a value of the report, without its quotes. A name alone is enough, because
+// those that the checks repeat stand once before them, and no string can hold a name with
+// its quotes and its colon. Decoding JSON would make the binary 100 KB larger.
 func find(report, name string) (value string, ok bool) {
 	_, rest, ok := strings.Cut(report, `"`+name+`":`)
 	if quoted, err := strconv.QuotedPrefix(rest); err == nil {
@@ -133,12 +133,13 @@ func find(report, name string) (value string, ok bool) {
 	return rest, ok
 }
 
-// escape makes text of a string. The package html has a table of 65 KB.
+// escape returns s with the characters escaped that end text in HTML. The package html
+// would add a table of 65 KB to the binary.
 func escape(s string) string {
 	return strings.ReplaceAll(strings.ReplaceAll(s, "&", "&amp;"), "<", "&lt;")
 }
 
-// format writes a value as the page's script does.
+// format returns a value in the form that the page's script gives it.
 func format(value, unit string) string {
 	n, err := strconv.ParseFloat(value, 64)
 	switch {
@@ -157,7 +158,7 @@ func format(value, unit string) string {
 	return span(time.Duration(n) * time.Second)
 }
 
-// span is a duration in its two largest units.
+// span returns a duration in its two largest units.
 func span(d time.Duration) string {
 	days, hours := d/(24*time.Hour), d/time.Hour%24
 	minutes, seconds := d/time.Minute%60, d/time.Second%60

@@ -12,7 +12,7 @@ import (
 	"github.com/halobuzz/healthd/internal/health"
 )
 
-// visible are the names and values of the rows that a reader without a script sees.
+// visible returns the names and values of the rows that a reader without a script sees.
 func visible(body string) map[string]string {
 	rows := map[string]string{}
 	row := regexp.MustCompile(`<tr><th scope="row">([^<]+)</th><td[^>]*>([^<\n]*)`)
@@ -46,13 +46,13 @@ func TestPageTable(t *testing.T) {
 	}
 }
 
-// TestPageWithoutDetails: whoever may not see the report gets its status, and names.
+// TestPageWithoutDetails checks that clients without the token get the status alone.
 func TestPageWithoutDetails(t *testing.T) {
 	t.Parallel()
 	var body string
 	settled(t, container64("57000000"), Options{}, func(s *Server) {
 		p := newPage(s)
-		getPage(p, true) // which must not be what the other reader gets
+		getPage(p, true) // must not be what the client without the token gets
 		body = getPage(p, false).Body.String()
 	})
 	if rows := visible(body); len(rows) != 1 || rows["Status"] != "warn" {
