@@ -34,7 +34,7 @@ func fullReport(t *testing.T) string {
 		Memory: health.Memory{
 			HeapLiveBytes: &n, GoLimitBytes: &n,
 			Container: &health.Container{
-				UsageBytes: &n, WorkingSetBytes: &n, PeakBytes: &n,
+				UsageBytes: &n, WorkingSetBytes: &n, UnreclaimableBytes: &n, PeakBytes: &n,
 				LimitBytes: &n, HighBytes: &n, UsedPercent: &percent,
 			},
 		},

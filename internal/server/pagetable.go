@@ -32,6 +32,8 @@ var vitals = [...]vitalGroup{
 	{"Container memory", []vital{
 		{"memory.container.workingSetBytes", "bytes", "Working set",
 			"usage minus page cache that the kernel can reclaim first"},
+		{"memory.container.unreclaimableBytes", "bytes", "Unreclaimable",
+			"usage minus everything that the kernel can free"},
 		{"memory.container.limitBytes", "bytes", "Limit", "the kernel kills a process here"},
 		{"memory.container.highBytes", "bytes", "Soft limit",
 			"memory.high: above it the kernel slows the container down"},
