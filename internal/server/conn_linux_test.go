@@ -105,6 +105,24 @@ func TestCloseGivesUp(t *testing.T) {
 	}
 }
 
+// TestCloseAfterReset has a client that resets the connection before it has acknowledged the
+// answer. There is nothing to wait for.
+func TestCloseAfterReset(t *testing.T) {
+	t.Parallel()
+	r := serving(t)
+	conn := r.dialNarrow(t)
+	io.WriteString(conn, lastMetrics)
+	r.waitOpen(t, 1)
+	time.Sleep(50 * time.Millisecond)
+	conn.(*net.TCPConn).SetLinger(0)
+	conn.Close()
+	began := time.Now()
+	r.waitOpen(t, 0)
+	if took := time.Since(began); took > lingerTimeout/2 {
+		t.Errorf("the connection was kept for %v after the reset", took)
+	}
+}
+
 // TestEvictionOfUnread has a full table of clients that were answered and take nothing.
 // The one that is evicted is reset, at once.
 func TestEvictionOfUnread(t *testing.T) {
