@@ -3,6 +3,7 @@ package server
 import (
 	"io"
 	"net"
+	"net/http"
 	"strings"
 	"syscall"
 	"testing"
@@ -105,6 +106,70 @@ func TestCloseGivesUp(t *testing.T) {
 	}
 }
 
+// TestCloseWithoutAck has a client that takes its response and never acknowledges that it was
+// the last one, because its kernel drops the FIN.
+func TestCloseWithoutAck(t *testing.T) {
+	t.Parallel()
+	r := serving(t)
+	conn := r.dialNarrow(t)
+	raw, err := conn.(*net.TCPConn).SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw.Control(func(fd uintptr) {
+		err = syscall.AttachLsf(int(fd), []syscall.SockFilter{
+			{Code: syscall.BPF_LD | syscall.BPF_B | syscall.BPF_ABS, K: 13},         // the TCP flags
+			{Code: syscall.BPF_JMP | syscall.BPF_JSET | syscall.BPF_K, Jf: 1, K: 1}, // FIN
+			{Code: syscall.BPF_RET | syscall.BPF_K, K: 0},
+			{Code: syscall.BPF_RET | syscall.BPF_K, K: 1 << 16},
+		})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	io.WriteString(conn, "GET /healthz HTTP/1.0\r\n\r\n")
+	r.waitOpen(t, 1)
+	time.Sleep(lingerTimeout / 2)
+	if got := r.connections.Count().Open; got != 1 {
+		t.Errorf("%d connections in the table while the end is not acknowledged, want 1", got)
+	}
+	if n, err := readToEnd(conn); n == 0 || err != syscall.ECONNRESET {
+		t.Errorf("the client reads %d bytes and %v, want a response and a reset", n, err)
+	}
+}
+
+// TestRefusedHeaderIsEvicted evicts a connection while it waits for a client whose header was
+// refused. Its buffers are to be free at once.
+func TestRefusedHeaderIsEvicted(t *testing.T) {
+	t.Parallel()
+	ln, err := Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	client, err := net.Dial("tcp", ln.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	accepted, err := listener{ln, NewConnections(100)}.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan any)
+	began := time.Now()
+	go func() {
+		defer func() { ended <- recover() }()
+		accepted.(*conn).CloseWrite()
+	}()
+	time.Sleep(50 * time.Millisecond)
+	accepted.(*conn).reset()
+	if got := <-ended; got != http.ErrAbortHandler || time.Since(began) > refusalTimeout*3/4 {
+		t.Errorf("CloseWrite ended with %v after %v, want %v at once",
+			got, time.Since(began), http.ErrAbortHandler)
+	}
+}
+
 // TestCloseAfterReset has a client that resets the connection before it has acknowledged the
 // answer. There is nothing to wait for.
 func TestCloseAfterReset(t *testing.T) {
@@ -132,10 +197,19 @@ func TestEvictionOfUnread(t *testing.T) {
 	for i := range conns {
 		conns[i] = r.dialNarrow(t)
 		io.WriteString(conns[i], lastMetrics)
+		// Each request is received before the next one, so that conns[0] has the oldest.
+		for received := false; !received; {
+			r.connections.mu.Lock()
+			const changes = 2 // of each connection's state: new, active
+			received = r.connections.turn == uint64(changes*(i+1))
+			r.connections.mu.Unlock()
+		}
 	}
-	r.waitOpen(t, len(conns))
-	r.dial(t)
 	began := time.Now()
+	r.dial(t)
+	for r.connections.Count().Evicted == 0 { // a client that reads before would take its answer
+		time.Sleep(time.Millisecond)
+	}
 	if _, err := readToEnd(conns[0]); err != syscall.ECONNRESET || time.Since(began) > time.Second {
 		t.Errorf("the oldest connection reads %v after %v, want a reset", err, time.Since(began))
 	}
