@@ -1,48 +1,42 @@
-// Healthd is a health service: it tells the truth about its memory over HTTP.
+// Healthd serves health checks over HTTP and reports memory use.
 //
 // Usage:
 //
 //	healthd [serve]       serve until SIGTERM or SIGINT
-//	healthd probe [PATH]  ask the service on this machine (default /healthz)
+//	healthd probe [PATH]  request PATH (default /healthz) from the service on this machine
 //	healthd version       print the version, like -v and --version
 //	healthd help          print this text, like -h and --help
 //
-// Endpoints (GET and HEAD):
+// Endpoints, which accept GET and HEAD:
 //
-//	/healthz                    200 while the process serves, whatever its memory
-//	/readyz                     200 when it should get traffic, else 503
-//	/api/v1/monitoring/health   everything it knows; 503 when memory runs out
-//	/api/v1/monitoring/history  the last hour and day
-//	/metrics                    the same values for Prometheus
-//	/                           a page for people
-//
-// Configuration is read from the environment, then from .env in the working
-// directory, then from these defaults; an empty value counts as unset:
+// Each setting comes from the environment, else from .env in the working directory, else from
+// these defaults. An empty value counts as unset.
 //
 //	PORT=4000               TCP port
-//	HOST=                   IP address or localhost; empty is every address
-//	SERVICE_NAME=healthd    shown in the log and the report
-//	ENVIRONMENT=production  likewise
-//	GOMEMLIMIT=             Go memory limit, such as 200MiB or off, at least 1MiB;
-//	                        empty is 80 % of the container's limit, which no value
-//	                        exceeds
-//	MAX_CONNECTIONS=auto    connections kept; auto is one per 512 KiB of the
-//	                        container's limit, 64 to 512
-//	MEMORY_WARN_PERCENT=80  of the container's limit: status warn
-//	MEMORY_FAIL_PERCENT=90  of the container's limit: status fail
-//	MEMORY_LOG_INTERVAL=30s time between lines of vitals; 0 is off
-//	DRAIN_DELAY=3s          not ready but still serving, after SIGTERM
-//	SHUTDOWN_TIMEOUT=5s     for requests in flight, after the drain
-//	MONITORING_TOKEN=       secret; who does not send it as "Authorization: Bearer"
-//	                        sees the status alone
+//	HOST=                   IP address or localhost; if empty, all addresses
+//	SERVICE_NAME=healthd    service name shown in the log and the report
+//	ENVIRONMENT=production  environment name shown in the log and the report
+//	GOMEMLIMIT=             Go memory limit, such as 200MiB or off, at least 1MiB; if
+//	                        empty, 80% of the container's limit. Never more than that.
+//	MAX_CONNECTIONS=auto    open connections, at least 4; auto is one per 512 KiB of the
+//	                        container's limit, from 64 to 512
+//	MEMORY_WARN_PERCENT=80  percentage of the container's limit for status warn
+//	MEMORY_FAIL_PERCENT=90  percentage of the container's limit for status fail
+//	MEMORY_LOG_INTERVAL=30s time between memory lines in the log; 0 turns them off
+//	DRAIN_DELAY=3s          how long to keep serving as not ready after SIGTERM
+//	SHUTDOWN_TIMEOUT=5s     how long requests in flight may take after that
+//	MONITORING_TOKEN=       if set, required as "Authorization: Bearer TOKEN" to see
+//	                        details
 //	LOG_FORMAT=text         text or json
 //	LOG_LEVEL=info          debug, info, warn or error
 //
-// It runs on one processor, unless GOMAXPROCS in the environment says otherwise.
+// If the configuration is invalid, healthd prints every problem, one per line.
 //
-// Signals: SIGTERM drains and stops, SIGINT stops without the drain, a second one
-// ends it at once. The same signal again within a second is not a second one.
+// healthd uses one CPU, unless GOMAXPROCS in the environment is set.
 //
-// Exit codes: 0 stopped cleanly, 1 failed, 2 bad usage or configuration; probe exits
-// 0 on a 2xx answer and 1 otherwise.
+// Signals: SIGTERM drains and stops, SIGINT stops without draining. A second signal ends the
+// process at once, unless it repeats the first one within a second.
+//
+// Exit codes: 0 stopped, 1 failed, 2 invalid usage or configuration. healthd probe exits with
+// 0 on a 2xx response and 1 otherwise.
 package main

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"io"
 	"log/slog"
 	"math"
@@ -9,13 +10,12 @@ import (
 	"time"
 
 	"github.com/halobuzz/healthd/internal/config"
-	"github.com/halobuzz/healthd/internal/health"
-	"github.com/halobuzz/healthd/internal/server"
+	"github.com/halobuzz/healthd/internal/report"
 )
 
-// lineWriter hands lines to a goroutine that writes them, so that a reader that
-// stopped reading (a full pipe) blocks no one who logs: not the lifecycle, not the
-// accept loop. Lines over what it keeps are dropped and counted.
+// lineWriter passes lines to a goroutine that writes them, so that a reader that has stopped
+// reading (a full pipe) never blocks the code that logs. It keeps 256 lines, and drops and
+// counts those that come when it is full.
 type lineWriter struct {
 	lines   chan []byte
 	dropped atomic.Int64
@@ -23,14 +23,18 @@ type lineWriter struct {
 	done    chan struct{}
 }
 
-// newLineWriter returns a lineWriter in front of to. How many lines were dropped is told
-// through direct, a logger that writes to the same place.
-func newLineWriter(to io.Writer, direct *slog.Logger) *lineWriter {
-	w := &lineWriter{lines: make(chan []byte, 256), stop: make(chan struct{}), done: make(chan struct{})}
+// newLineWriter returns a lineWriter in front of to. It reports the number of dropped lines
+// through unqueued, a logger that writes to the same place.
+func newLineWriter(to io.Writer, unqueued *slog.Logger) *lineWriter {
+	w := &lineWriter{
+		lines: make(chan []byte, 256),
+		stop:  make(chan struct{}),
+		done:  make(chan struct{}),
+	}
 	write := func(line []byte) {
-		to.Write(line) // an error leaves nobody to tell
+		to.Write(line) // there is no other place to report an error to
 		if n := w.dropped.Swap(0); n > 0 {
-			direct.Warn("log lines were dropped", "lines", n)
+			unqueued.Warn("log lines were dropped", "lines", n)
 		}
 	}
 	go func() {
@@ -54,7 +58,7 @@ func newLineWriter(to io.Writer, direct *slog.Logger) *lineWriter {
 	return w
 }
 
-// Write takes one whole line, as slog's handlers write it. It never blocks.
+// Write queues one whole line, as slog's handlers write it. It never blocks.
 func (w *lineWriter) Write(line []byte) (int, error) {
 	select {
 	case w.lines <- bytes.Clone(line):
@@ -64,8 +68,8 @@ func (w *lineWriter) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// close writes what is queued, for half a second at most. Lines that come later are
-// lost: a handler may still run when the server has stopped.
+// close writes the queued lines, for half a second at most. Lines that come later are lost: a
+// handler may still run after the server has stopped.
 func (w *lineWriter) close() {
 	close(w.stop)
 	select {
@@ -82,33 +86,39 @@ func logHandler(to io.Writer, cfg config.Config) slog.Handler {
 	return slog.NewTextHandler(to, options)
 }
 
-// startAttrs are what a person looks for in a log's first line.
-func startAttrs(cfg config.Config, s *health.State) []slog.Attr {
-	url := cfg.Listen.URL()
+// logStart logs the first line, with what a person looks for there.
+func (s *service) logStart() {
+	state := s.monitor.Documents().State
+	url := s.cfg.Listen.URL()
 	attrs := []slog.Attr{
-		slog.String("service", cfg.ServiceName),
+		slog.String("service", s.cfg.ServiceName),
 		slog.String("url", url),
-		slog.String("environment", cfg.Environment),
-		slog.Float64("heapMB", megabytes(s.Sample.Heap)),
-		slog.Float64("rssMB", megabytes(s.Sample.RSS)),
+		slog.String("environment", s.cfg.Environment),
+		slog.Float64("heapMB", megabytes(state.Memory.HeapBytes)),
+		slog.Float64("rssMB", megabytes(state.Memory.RSSBytes)),
 	}
-	if limit := s.Sample.GoLimit; limit.OK {
-		attrs = append(attrs, slog.Int64("goLimitBytes", limit.N))
+	if limit := state.GoLimit; limit.Known {
+		attrs = append(attrs, slog.Int64("goLimitBytes", limit.Bytes))
 	}
-	attrs = append(attrs, slog.String("goLimitSource", s.Sample.GoLimitSource))
-	if limit := s.Sample.Container.Limit; limit.OK {
-		attrs = append(attrs, slog.Int64("limitBytes", limit.N))
+	attrs = append(attrs, slog.String("goLimitSource", string(state.GoLimit.Source)))
+	if limit := state.Memory.Container.Limit; limit.Known {
+		attrs = append(attrs, slog.Int64("limitBytes", limit.Bytes))
 	}
 	details := "open"
-	if cfg.MonitoringToken != "" {
+	if s.cfg.MonitoringToken != "" {
 		details = "token"
 	}
-	return append(attrs,
+	s.log.LogAttrs(context.Background(), slog.LevelInfo, "started", append(attrs,
 		slog.String("details", details),
-		slog.String("health", url+server.LivePath),
-		slog.String("monitoring", url+server.MonitoringPath),
-		slog.String("version", version))
+		slog.String("health", url+report.LivePath),
+		slog.String("monitoring", url+report.MonitoringPath),
+		slog.String("version", version))...)
+	if s.connectionsLowered {
+		_, limit, _ := s.server.Connections()
+		s.log.Warn("MAX_CONNECTIONS lowered to fit the open-file limit",
+			"limit", limit, "openFiles", s.maxFiles)
+	}
 }
 
-// megabytes has one decimal; 1 MB is 1,000,000 bytes.
+// megabytes returns megabytes of 1,000,000 bytes, with one decimal.
 func megabytes(bytes int64) float64 { return math.Round(float64(bytes)/1e5) / 10 }

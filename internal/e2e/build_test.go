@@ -14,18 +14,18 @@ import (
 )
 
 // TestImageBuildFits runs the Dockerfile's own go build, with an empty build cache, in a
-// container of 256 MiB: the size of the smallest plan, on which the image may also be built.
-// It does not run beside other tests.
+// container of 256 MiB. The smallest plan has that size, and the image may be built on it too.
+// This test does not run beside others.
 func TestImageBuildFits(t *testing.T) {
 	command := dockerfileBuild(t)
 	began := time.Now()
 	if out, err := buildIn256MiB(t, command); err != nil {
-		t.Errorf("%s: %v\n%s", command, err, out)
+		t.Errorf("%s = %v, want success\n%s", command, err, out)
 	}
 	t.Logf("built in %.0f s", time.Since(began).Seconds())
 }
 
-// TestImageBuildNeedsFlags shows that the test above can fail: without the flags that bound
+// TestImageBuildNeedsFlags shows that TestImageBuildFits can fail. Without the flags that bound
 // its memory, the same build is killed.
 func TestImageBuildNeedsFlags(t *testing.T) {
 	if testing.Short() {
@@ -34,10 +34,10 @@ func TestImageBuildNeedsFlags(t *testing.T) {
 	command := dockerfileBuild(t)
 	unbounded := strings.NewReplacer("GOGC=50 ", "", " -p 1", "").Replace(command)
 	if want := len(command) - len("GOGC=50  -p 1"); len(unbounded) != want {
-		t.Fatalf("%s has not both GOGC=50 and -p 1", command)
+		t.Fatalf("the build command is %s, want GOGC=50 and -p 1 in it", command)
 	}
 	if out, err := buildIn256MiB(t, unbounded); err == nil || !strings.Contains(out, "killed") {
-		t.Errorf("%s: %v, want it killed\n%s", unbounded, err, out)
+		t.Errorf("%s = %v, want it killed\n%s", unbounded, err, out)
 	}
 }
 
@@ -72,8 +72,10 @@ func buildIn256MiB(t *testing.T, command string) (string, error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, err := dockerCommand("run", "--rm", "--network", "host", "-m", "256m", "--memory-swap", "256m",
-		"-v", src+":/src:ro", "-v", strings.TrimSpace(string(modules))+":/go/pkg/mod:ro", "-w", "/src",
+	cache := strings.TrimSpace(string(modules))
+	out, err := dockerCommand("run", "--rm", "--network", "host",
+		"-m", "256m", "--memory-swap", "256m",
+		"-v", src+":/src:ro", "-v", cache+":/go/pkg/mod:ro", "-w", "/src",
 		"-e", "TARGETOS=linux", "-e", "TARGETARCH="+runtime.GOARCH, "-e", "VERSION=dev",
 		"golang:1.26", "sh", "-c", command).CombinedOutput()
 	return string(out), err

@@ -6,14 +6,11 @@ import (
 	"fmt"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/halobuzz/healthd/internal/health"
 )
 
 // TestCgroup2ActiveCache fills nine tenths of the limit with page cache that was read more
@@ -29,14 +26,14 @@ func TestCgroup2ActiveCache(t *testing.T) {
 	dir := newGroup(t, root, map[string]string{"memory.max": fmt.Sprint(limit * mib)})
 	s := startIn(t, dir)
 	read := fmt.Sprintf("dd if=/dev/ram0 of=/dev/null bs=1M count=%d", limit*9/10)
-	in := append(entering(dir), "/bin/sh", "-c", read+" && "+read+" && "+read)
-	if out, err := exec.Command(in[0], in[1:]...).CombinedOutput(); err != nil {
+	reading := commandIn(dir, "/bin/sh", "-c", read+" && "+read+" && "+read)
+	if out, err := reading.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	active := fileNumber(t, filepath.Join(dir, "memory.stat"), "active_file ")
 	t.Logf("active_file %.1f MiB of %d", float64(active)/mib, limit)
 	if active < limit*mib*8/10 {
-		t.Fatalf("active_file %d, want most of the limit: the test is not what it says", active)
+		t.Fatalf("active_file = %d, want most of the limit", active)
 	}
 	eventually(t, 3*time.Second, "sees the page cache", func() bool {
 		return *s.report().Memory.Container.UsedPercent >= 90
@@ -45,16 +42,16 @@ func TestCgroup2ActiveCache(t *testing.T) {
 	end := time.Now().Add(6 * time.Second)
 	for ; time.Now().Before(end); time.Sleep(200 * time.Millisecond) {
 		r := s.report()
-		if r.Status != health.Pass {
-			t.Fatalf("%s %q, want pass", r.Status, r.Output)
+		if r.Status != "pass" {
+			t.Fatalf("status = %s (%s), want pass", r.Status, r.Output)
 		}
 		if resp, body := get(t, s.url("/readyz")); resp.StatusCode != http.StatusOK {
-			t.Fatalf("/readyz: %d %s", resp.StatusCode, body)
+			t.Fatalf("GET /readyz = %d %s, want 200", resp.StatusCode, body)
 		}
 	}
 	c := s.report().Memory.Container
 	if c.UnreclaimableBytes == nil || *c.UnreclaimableBytes > limit*mib/10 {
-		t.Fatalf("container %+v, want unreclaimableBytes of a tenth of the limit at most", c)
+		t.Fatalf("container = %+v, want unreclaimableBytes of a tenth of the limit at most", c)
 	}
 	t.Logf("usedPercent %.1f, unreclaimableBytes %.1f MiB",
 		*c.UsedPercent, float64(*c.UnreclaimableBytes)/mib)
@@ -70,13 +67,12 @@ func TestCgroup2Sibling(t *testing.T) {
 	beside := newGroup(t, parent, nil)
 	s := startIn(t, own)
 	r := s.report()
-	if !limitIs(r, 64<<20) || r.Status != health.Pass || r.Connections.Limit != 128 {
-		t.Errorf("report %+v with container %+v, want its own 64 MiB and 128 connections",
+	if !limitIs(r, 64<<20) || r.Status != "pass" || r.Connections.Limit != 128 {
+		t.Errorf("report = %+v with container %+v, want its own 64 MiB and 128 connections",
 			r, r.Memory.Container)
 	}
 
-	in := append(entering(beside), self(t))
-	hog := exec.Command(in[0], in[1:]...)
+	hog := commandIn(beside, self(t))
 	hog.Env = []string{role(t, "HOG", hogSpec{Percent: []float64{92}, Hold: time.Minute, Times: 1})}
 	if err := hog.Start(); err != nil {
 		t.Fatal(err)
@@ -87,16 +83,16 @@ func TestCgroup2Sibling(t *testing.T) {
 	}()
 	eventually(t, 20*time.Second, "fails by the parent", func() bool {
 		r = s.report()
-		return r.Status == health.Fail && limitIs(r, 200<<20)
+		return r.Status == "fail" && limitIs(r, 200<<20)
 	})
-	t.Logf("%s; container %.1f %% of %d",
+	t.Logf("%s; container %.1f%% of %d",
 		r.Output, *r.Memory.Container.UsedPercent, *r.Memory.Container.LimitBytes)
 	usage := fileNumber(t, filepath.Join(parent, "memory.current"), "")
 	if c := r.Memory.Container; !near(*c.UsageBytes, usage, mib) || *c.PeakBytes < *c.UsageBytes {
-		t.Errorf("container %+v, want the parent's usage %d and its peak", c, usage)
+		t.Errorf("container = %+v, want the parent's usage %d and its peak", c, usage)
 	}
 	if limit := *r.Memory.GoLimitBytes; limit != 64<<20/5*4 {
-		t.Errorf("goLimitBytes %d, want 80 %% of the lowest limit, 64 MiB", limit)
+		t.Errorf("goLimitBytes = %d, want 80%% of the lowest limit, 64 MiB", limit)
 	}
 
 	hog.Process.Kill()
@@ -112,10 +108,10 @@ func TestCgroup2Moved(t *testing.T) {
 		groups[i] = newGroup(t, root, map[string]string{"memory.max": limit})
 	}
 	s := startIn(t, groups[0])
-	pid := strconv.Itoa(s.cmd.Process.Pid)
+	pid := strconv.Itoa(s.pid())
 	before := kernelFiles(t, pid)
 	if r := s.report(); !limitIs(r, 64<<20) {
-		t.Fatalf("container %+v, want a limit of 64 MiB", r.Memory.Container)
+		t.Fatalf("container = %+v, want a limit of 64 MiB", r.Memory.Container)
 	}
 
 	setGroup(t, groups[1], "cgroup.procs", pid)
@@ -137,7 +133,7 @@ func TestCgroup2Moved(t *testing.T) {
 		return *s.report().Memory.GoLimitBytes == 256<<20/5*4
 	})
 	if after := kernelFiles(t, pid); after != before {
-		t.Errorf("%d files of the kernel are open after the moves, want %d as before", after, before)
+		t.Errorf("%d kernel files are open after the moves, want %d as before", after, before)
 	}
 }
 
@@ -170,17 +166,11 @@ func TestCgroup2OpenFiles(t *testing.T) {
 			setGroup(t, dir, "cgroup.subtree_control", "+memory")
 		}
 	}
-	path, err := binary()
-	if err != nil {
-		t.Fatal(err)
-	}
 	const files = 200
-	cmd := exec.Command("/bin/sh", "-c", fmt.Sprintf("ulimit -n %d; exec %s", files, path))
-	cmd.Dir = t.TempDir()
-	s := launchIn(t, dir, cmd)
+	s := launchIn(t, dir, limitFiles(command(t, nil), files))
 	limit := s.report().Connections.Limit
 	t.Logf("%d descriptors, %d for files of the kernel, a table of %d",
-		files, kernelFiles(t, strconv.Itoa(s.cmd.Process.Pid)), limit)
+		files, kernelFiles(t, strconv.Itoa(s.pid())), limit)
 	for range 2 * limit {
 		s.dial()
 	}
@@ -188,6 +178,6 @@ func TestCgroup2OpenFiles(t *testing.T) {
 		return s.report().Connections.Open == limit
 	})
 	if log := s.log.String(); strings.Contains(log, "too many open files") {
-		t.Errorf("it ran out of descriptors:\n%s", log)
+		t.Errorf("the log is %s, want enough open files", log)
 	}
 }

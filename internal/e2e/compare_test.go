@@ -3,82 +3,15 @@
 package e2e
 
 import (
-	"bufio"
-	"bytes"
-	"errors"
 	"fmt"
-	"net"
 	"os"
-	"os/exec"
-	"path/filepath"
-	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
 )
 
-// contender is a server to compare.
-type contender struct {
-	name    string
-	binary  string // what size is compared, if it is one file
-	command []string
-	env     []string
-}
-
-func (c contender) start(t *testing.T) *service {
-	t.Helper()
-	port := freePort(t)
-	cmd := exec.Command(c.command[0], c.command[1:]...)
-	cmd.Env = append([]string{"PORT=" + strconv.Itoa(port), "PATH=" + os.Getenv("PATH")}, c.env...)
-	cmd.Dir = t.TempDir()
-	return launch(t, port, cmd)
-}
-
-// quit ends a service before its test does.
-func (s *service) quit() {
-	s.cmd.Process.Kill()
-	<-s.done
-}
-
-// installExpress installs the Express server where there is npm.
-func installExpress(t *testing.T) (contender, bool) {
-	t.Helper()
-	if _, err := exec.LookPath("npm"); err != nil {
-		t.Log("no npm here: Express is left out")
-		return contender{}, false
-	}
-	dir := t.TempDir()
-	for _, name := range []string{"package.json", "server.js"} {
-		copyFile(t, filepath.Join("testdata/express", name), filepath.Join(dir, name))
-	}
-	install := exec.Command("npm", "install", "--silent", "--no-audit", "--no-fund")
-	install.Dir = dir
-	if out, err := install.CombinedOutput(); err != nil {
-		t.Fatalf("npm install: %v\n%s", err, out)
-	}
-	return contender{name: "Express", command: []string{"node", filepath.Join(dir, "server.js")}}, true
-}
-
-// figures are what one contender costs.
-type figures struct {
-	binary     int64
-	first200   []time.Duration
-	idle       []int64
-	charge     []int64
-	cpu        [len(comparePaths)][]float64 // microseconds a request
-	busy       [len(comparePaths)][]float64 // CPUs used while it was polled
-	perConn    int64
-	floodPeak  int64
-	floodAfter int64
-}
-
-const compareRuns = 11
-
-var comparePaths = [...]string{"/healthz", "/api/v1/monitoring/health"}
-
-// TestCompare prints what healthd costs beside a plain net/http server with the same
-// timeouts and headers, and beside Express.
+// TestCompare prints the costs of healthd beside a plain net/http server with the same timeouts
+// and headers, and beside Express.
 func TestCompare(t *testing.T) {
 	ours, err := binary()
 	if err != nil {
@@ -90,72 +23,132 @@ func TestCompare(t *testing.T) {
 	}
 	const healthd, netHTTP, express = 0, 1, 2
 	contenders := []contender{
-		healthd: {name: "healthd", binary: ours, command: []string{ours}},
-		netHTTP: {name: "net/http", binary: theirs, command: []string{theirs}, env: []string{"LIKE=healthd"}},
+		healthd: single("healthd", ours),
+		netHTTP: single("net/http", theirs, "LIKE=healthd"),
 	}
 	if node, ok := installExpress(t); ok {
 		contenders = append(contenders, node)
 	}
 	all := make([]figures, len(contenders))
 	for range compareRuns {
-		services := make([]*service, len(contenders))
+		measureRun(t, contenders, all)
 		for i, c := range contenders {
-			began := time.Now()
-			services[i] = c.start(t)
-			all[i].first200 = append(all[i].first200, time.Since(began))
-			time.Sleep(2 * time.Second)
-			all[i].idle = append(all[i].idle, vmRSS(t, services[i].cmd.Process.Pid))
-		}
-		for p, path := range comparePaths {
-			used, took := make([]time.Duration, len(services)), make([]time.Duration, len(services))
-			const turns = 5 // because the machine's own speed changes within seconds
-			for range turns {
-				for i, s := range services {
-					u, d := keepPolling(t, s, path)
-					used[i] += u
-					took[i] += d
-				}
-			}
-			for i := range services {
-				all[i].cpu[p] = append(all[i].cpu[p], used[i].Seconds()*1e6/(turns*pollRequests))
-				all[i].busy[p] = append(all[i].busy[p], used[i].Seconds()/took[i].Seconds())
-			}
-		}
-		for i, s := range services {
-			s.quit()
-			all[i].charge = append(all[i].charge, idleCharge(t, contenders[i]))
+			all[i].charge = append(all[i].charge, idleCharge(t, c))
 		}
 	}
 	for i, c := range contenders {
 		if c.binary != "" {
 			all[i].binary = size(t, c.binary)
 		}
-		s := c.start(t)
-		time.Sleep(time.Second)
-		idle := vmRSS(t, s.cmd.Process.Pid)
-		const conns = 400 // fewer than healthd's table holds
-		wait := startFlood(t, floodSpec{"held", s.port, conns, 3 * time.Second})
-		time.Sleep(2 * time.Second)
-		all[i].perConn = (vmRSS(t, s.cmd.Process.Pid) - idle) / conns
-		wait()
-		s.quit()
+		all[i].perConn = perConnection(t, c)
 	}
+	measureFlood(t, contenders, all)
+	t.Logf("medians of %d interleaved runs\n%s", compareRuns, costTable(contenders, all))
+
+	checkBusy(t, contenders, all)
+	for p, most := range [len(comparePaths)]float64{1.05, 1.10} {
+		name := "CPU per request, " + comparePaths[p]
+		cpu := all[healthd].cpu[p]
+		got := medianOf(t, name+", healthd over net/http", cpu, all[netHTTP].cpu[p], ratio)
+		if got > most {
+			t.Errorf("%s = %.3f times that of net/http, want at most %.2f", name, got, most)
+		}
+		if len(all) > express {
+			got := medianOf(t, name+", Express over healthd", all[express].cpu[p], cpu, ratio)
+			if got < 6 {
+				t.Errorf("%s of Express = %.1f times healthd's, want at least 6", name, got)
+			}
+		}
+	}
+	got := medianOf(t, "idle VmRSS, healthd over net/http",
+		floats(all[healthd].idle), floats(all[netHTTP].idle), ratio)
+	if got > 1.2 {
+		t.Errorf("idle VmRSS = %.3f times that of net/http, want at most 1.2", got)
+	}
+}
+
+// TestCompareBefore compares healthd with the build of another commit, OLD_BIN.
+func TestCompareBefore(t *testing.T) {
+	old := os.Getenv("OLD_BIN")
+	if old == "" {
+		t.Skip("OLD_BIN is not set")
+	}
+	ours, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const healthd, before = 0, 1
+	contenders := []contender{healthd: single("healthd", ours), before: single("before", old)}
+	all := make([]figures, len(contenders))
+	for range compareRuns {
+		measureRun(t, contenders, all)
+	}
+	checkBusy(t, contenders, all)
+	for p, path := range comparePaths {
+		name := "CPU per request, " + path
+		t.Logf("%s: %.2f µs, before %.2f µs", name,
+			median(all[healthd].cpu[p]), median(all[before].cpu[p]))
+		got := medianOf(t, name+", over before", all[healthd].cpu[p], all[before].cpu[p], ratio)
+		if got > 1.02 {
+			t.Errorf("%s = %.3f times the one before, want at most 1.02", name, got)
+		}
+	}
+	const mostMore = 0.1e6
+	idle, idleBefore := floats(all[healthd].idle), floats(all[before].idle)
+	t.Logf("idle VmRSS: %.2f MB, before %.2f MB", median(idle)/1e6, median(idleBefore)/1e6)
+	medianOf(t, "idle VmRSS, over before", idle, idleBefore, ratio)
+	if got := medianOf(t, "idle VmRSS, more bytes", idle, idleBefore, difference); got > mostMore {
+		t.Errorf("idle VmRSS = %.0f bytes more than before, want at most %.0f", got, mostMore)
+	}
+	now, then := size(t, ours), size(t, old)
+	t.Logf("size: %.3f MB, before %.3f MB, ratio %.3f", mb(now), mb(then), ratio(mb(now), mb(then)))
+	if got := float64(now - then); got > mostMore {
+		t.Errorf("size = %.0f bytes more than before, want at most %.0f", got, mostMore)
+	}
+}
+
+// perConnection returns the VmRSS of an idle connection. There are fewer connections than the
+// table of healthd holds.
+func perConnection(t *testing.T, c contender) int64 {
+	t.Helper()
+	s := c.start(t)
+	defer s.kill()
+	time.Sleep(time.Second)
+	idle := vmRSS(t, s.pid())
+	const conns = 400
+	flood := startFlood(t, floodSpec{"held", s.port, conns, 3 * time.Second})
+	flood.waitOpen()
+	time.Sleep(time.Second)
+	perConn := (vmRSS(t, s.pid()) - idle) / conns
+	flood.wait()
+	return perConn
+}
+
+// measureFlood measures the peak of the memory under 16,000 connections, and the memory 90 s
+// later.
+func measureFlood(t *testing.T, contenders []contender, all []figures) {
+	t.Helper()
 	flooded := make([]*service, len(contenders))
 	since := make([]time.Time, len(contenders))
+	const conns = 16000
 	for i, c := range contenders {
 		s := c.start(t)
-		if n := startFlood(t, floodSpec{"held", s.port, 16000, 2 * time.Second})().Opened; n < 16000 {
-			t.Errorf("%s: the flood opened %d of 16,000 connections", c.name, n)
+		flood := startFlood(t, floodSpec{"held", s.port, conns, 2 * time.Second})
+		if n := flood.wait().Opened; n < conns {
+			t.Errorf("the flood of %s opened %d connections, want %d", c.name, n, conns)
 		}
-		all[i].floodPeak = statusBytes(t, s.cmd.Process.Pid, "VmHWM:")
+		all[i].floodPeak = statusBytes(t, s.pid(), "VmHWM:")
 		flooded[i], since[i] = s, time.Now()
 	}
 	for i, s := range flooded {
 		time.Sleep(time.Until(since[i].Add(90 * time.Second)))
-		all[i].floodAfter = statusBytes(t, s.cmd.Process.Pid, "VmRSS:")
-		s.quit()
+		all[i].floodAfter = vmRSS(t, s.pid())
+		s.kill()
 	}
+}
 
+// costTable returns the figures as a Markdown table.
+func costTable(contenders []contender, all []figures) string {
 	var table strings.Builder
 	row := func(name string, value func(*figures) string) {
 		fmt.Fprintf(&table, "| %s |", name)
@@ -176,176 +169,20 @@ func TestCompare(t *testing.T) {
 		return fmt.Sprintf("%.1f MB", mb(n))
 	}
 	row("binary", func(f *figures) string { return megabytes(f.binary) })
-	row("start to the first 200", func(f *figures) string { return fmt.Sprintf("%d ms", median(f.first200).Milliseconds()) })
-	row("idle VmRSS, 2 s after the start", func(f *figures) string { return megabytes(median(f.idle)) })
-	row("idle charge to the container", func(f *figures) string { return megabytes(median(f.charge)) })
-	row("CPU a request, `/healthz`", func(f *figures) string { return fmt.Sprintf("%.1f µs", median(f.cpu[0])) })
-	row("CPU a request, monitoring", func(f *figures) string { return fmt.Sprintf("%.1f µs", median(f.cpu[1])) })
-	row("VmRSS an idle connection", func(f *figures) string { return fmt.Sprintf("%.1f KB", float64(f.perConn)/1e3) })
-	row("VmRSS at most, 16,000 connections", func(f *figures) string { return megabytes(f.floodPeak) })
-	row("VmRSS 90 s after", func(f *figures) string { return megabytes(f.floodAfter) })
-	t.Logf("medians of %d interleaved runs\n%s", compareRuns, table.String())
-
-	for i, c := range contenders {
-		for p, path := range comparePaths {
-			busy := median(all[i].busy[p])
-			t.Logf("%s used %.2f CPUs while it was polled on %s", c.name, busy, path)
-			if busy < 0.8 {
-				t.Errorf("%s had to wait for its clients", c.name)
-			}
-		}
+	row("start to first response", func(f *figures) string {
+		return fmt.Sprintf("%d ms", median(f.first200).Milliseconds())
+	})
+	row("idle VmRSS, 2 s after start", func(f *figures) string { return megabytes(median(f.idle)) })
+	row("idle container memory", func(f *figures) string { return megabytes(median(f.charge)) })
+	for p, path := range comparePaths {
+		row("CPU per request, `"+path+"`", func(f *figures) string {
+			return fmt.Sprintf("%.1f µs", median(f.cpu[p]))
+		})
 	}
-	// over is what one contender costs over what another does, the median of the runs' ratios.
-	over := func(i, j int, name string, values func(*figures) []float64) float64 {
-		var ratios []float64
-		for run := range compareRuns {
-			ratios = append(ratios, values(&all[i])[run]/values(&all[j])[run])
-		}
-		got := median(ratios)
-		t.Logf("%s: %s over %s %.3f, run by run %.3f", name, contenders[i].name, contenders[j].name, got, ratios)
-		return got
-	}
-	for p, most := range [len(comparePaths)]float64{1.05, 1.10} {
-		name := "CPU a request, " + comparePaths[p]
-		cpu := func(f *figures) []float64 { return f.cpu[p] }
-		if got := over(healthd, netHTTP, name, cpu); got > most {
-			t.Errorf("%s: %.3f times net/http's, want at most %.2f", name, got, most)
-		}
-		if len(all) > express {
-			if got := over(express, healthd, name, cpu); got < 6 {
-				t.Errorf("%s: Express takes %.1f times healthd's, want at least 6", name, got)
-			}
-		}
-	}
-	idle := func(f *figures) []float64 { return floats(f.idle) }
-	if got := over(healthd, netHTTP, "idle VmRSS", idle); got > 1.2 {
-		t.Errorf("idle VmRSS: %.3f times net/http's, want at most 1.2", got)
-	}
-}
-
-func median[T int64 | float64 | time.Duration](values []T) T {
-	return slices.Sorted(slices.Values(values))[len(values)/2]
-}
-
-func floats(values []int64) []float64 {
-	var out []float64
-	for _, v := range values {
-		out = append(out, float64(v))
-	}
-	return out
-}
-
-const (
-	pollClients  = 64
-	pollRequests = pollClients * 125
-)
-
-// keepPolling is the user and system time that a server uses to answer clients that poll it
-// on kept-alive connections, and how long that takes. One goroutine plays them all, each
-// with a request under way: it is faster than a server of one thread. One that has to wait
-// for its clients is charged for falling asleep and waking between their requests.
-func keepPolling(t *testing.T, s *service, path string) (used, took time.Duration) {
-	t.Helper()
-	type client struct {
-		net.Conn
-		r *bufio.Reader
-	}
-	var clients []client
-	for range pollClients {
-		conn := s.dial()
-		defer conn.Close()
-		clients = append(clients, client{conn, bufio.NewReader(conn)})
-	}
-	request := []byte("GET " + path + " HTTP/1.1\r\nHost: x\r\n\r\n")
-	began, before := time.Now(), cpuTime(t, s.cmd.Process.Pid)
-	for n := range pollRequests + pollClients {
-		c := clients[n%pollClients]
-		if n >= pollClients {
-			if err := skipAnswer(c.r); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if n < pollRequests {
-			if _, err := c.Write(request); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	return cpuTime(t, s.cmd.Process.Pid) - before, time.Since(began)
-}
-
-// skipAnswer reads an answer of 200 with a Content-Length. http.ReadResponse would take as
-// long as healthd.
-func skipAnswer(r *bufio.Reader) error {
-	status, err := r.ReadSlice('\n')
-	if err != nil {
-		return err
-	}
-	if !bytes.HasPrefix(status, []byte("HTTP/1.1 200 ")) {
-		return fmt.Errorf("answered %q", status)
-	}
-	length := -1
-	for {
-		line, err := r.ReadSlice('\n')
-		if err != nil {
-			return err
-		}
-		if string(line) == "\r\n" {
-			break
-		}
-		if value, ok := bytes.CutPrefix(line, []byte("Content-Length: ")); ok {
-			if length, err = strconv.Atoi(string(bytes.TrimSpace(value))); err != nil {
-				return err
-			}
-		}
-	}
-	if length < 0 {
-		return errors.New("no Content-Length")
-	}
-	_, err = r.Discard(length)
-	return err
-}
-
-// cpuTime sums a process's threads. proc_pid_stat(5) counts in hundredths of a second,
-// the scheduler in nanoseconds.
-func cpuTime(t *testing.T, pid int) time.Duration {
-	t.Helper()
-	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no schedstat of %d: %v", pid, err)
-	}
-	var sum int64
-	for _, name := range files {
-		b, err := os.ReadFile(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		ns, err := strconv.ParseInt(strings.Fields(string(b))[0], 10, 64)
-		if err != nil {
-			t.Fatal(err)
-		}
-		sum += ns
-	}
-	return time.Duration(sum)
-}
-
-// idleCharge is what a memory cgroup of its own is charged for a server at rest. Its
-// file's pages are charged to whoever read them first, so they are not in it.
-func idleCharge(t *testing.T, c contender) int64 {
-	t.Helper()
-	root, usage := "/sys/fs/cgroup", "memory.current"
-	if _, err := os.Stat(root + "/memory/memory.usage_in_bytes"); err == nil {
-		root, usage = root+"/memory", "memory.usage_in_bytes"
-	}
-	dir, err := os.MkdirTemp(root, "compare")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer os.Remove(dir)
-	c.command = append(entering(dir), c.command...)
-	s := c.start(t)
-	time.Sleep(2 * time.Second)
-	charge := fileNumber(t, filepath.Join(dir, usage), "")
-	s.quit()
-	return charge
+	row("VmRSS per idle connection", func(f *figures) string {
+		return fmt.Sprintf("%.1f KB", float64(f.perConn)/1e3)
+	})
+	row("peak VmRSS, 16,000 connections", func(f *figures) string { return megabytes(f.floodPeak) })
+	row("VmRSS 90 s later", func(f *figures) string { return megabytes(f.floodAfter) })
+	return table.String()
 }

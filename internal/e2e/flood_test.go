@@ -3,11 +3,11 @@
 package e2e
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"log"
+	"io"
 	"math/rand/v2"
 	"net"
 	"os"
@@ -19,23 +19,23 @@ import (
 	"time"
 )
 
-// floodSpec says what to do to a server on this machine.
+// floodSpec specifies a flood of a server on this machine.
 type floodSpec struct {
 	Use    string // a key of uses
 	Port   int
 	Count  int           // of connections
-	Length time.Duration // for which they stand once they are all open
+	Length time.Duration // for which they stay open once all of them are
 }
 
-// openWithin is how long a flood tries to open its connections: a processor that is
-// emulated, or a tenth of one, takes its time.
+// openWithin is how long a flood tries to open its connections. An emulated processor, or a
+// tenth of one, is slow.
 const openWithin = 3 * time.Minute
 
-// floodResult is what came of it.
+// floodResult is the result of a flood.
 type floodResult struct {
-	Opened          int64
-	Took            time.Duration // until they were open
-	Answers, Errors int64         // of poll: all, and those that were 5xx
+	Opened          int64         // connections
+	Took            time.Duration // to open them
+	Answers, Errors int64         // of poll: all responses, and those that were 5xx
 }
 
 // use is what a flood does with a connection.
@@ -67,85 +67,74 @@ var uses = map[string]use{
 	"chunks":           {do: endlessly(chunkedPost, "1\r\nx\r\n"), again: true},
 	"pipelineShort":    {do: pipelineOnce(shortGet + "\r\n"), again: true},
 	"pipelineLong":     {do: pipelineOnce(shortGet + distinctLines(250) + "\r\n"), again: true},
-	"pipelinePadded":   {do: endlessly(paddedGet(), paddedGet())},
 	"halfClose":        {do: halfClose, again: true},
 }
 
-// roles are what the test's binary is in a process of its own, by the variable that holds
-// the role's JSON.
-var roles = map[string]func(spec []byte) error{"FLOOD": playFlood, "HOG": playHog, "LEAK": playLeak}
-
-func TestMain(m *testing.M) {
-	for name, play := range roles {
-		if spec := os.Getenv(name); spec != "" {
-			if err := play([]byte(spec)); err != nil {
-				log.Fatal(err)
-			}
-			return
-		}
-	}
-	os.Exit(m.Run())
-}
-
-// role is the variable that makes this binary play a role.
-func role(t *testing.T, name string, spec any) string {
-	t.Helper()
-	b, err := json.Marshal(spec)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return name + "=" + string(b)
-}
-
-// self is this binary.
-func self(t *testing.T) string {
-	t.Helper()
-	path, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return path
-}
-
-// playFlood has a process of its own so as not to slow the prober down, whose lateness
-// would be taken for the server's.
+// playFlood runs a flood. It has a process of its own, so that it does not slow the prober
+// down: a late probe would be taken for a late response. It prints a floodResult once the
+// connections are open, and another one at the end.
 func playFlood(spec []byte) error {
-	var f flood
+	f := flood{out: json.NewEncoder(os.Stdout)}
 	if err := json.Unmarshal(spec, &f.floodSpec); err != nil {
 		return err
 	}
-	return json.NewEncoder(os.Stdout).Encode(f.run())
+	return f.out.Encode(f.run())
 }
 
-// startFlood starts a flood; the function it returns waits for its end.
-func startFlood(t *testing.T, spec floodSpec) (wait func() floodResult) {
+// floodProcess is a running flood.
+type floodProcess struct {
+	t      *testing.T
+	cmd    *exec.Cmd
+	out    *json.Decoder
+	last   floodResult
+	stderr output
+}
+
+func startFlood(t *testing.T, spec floodSpec) *floodProcess {
 	t.Helper()
-	cmd := exec.Command(self(t))
-	cmd.Env = []string{role(t, "FLOOD", spec)}
-	var stdout, stderr bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	if err := cmd.Start(); err != nil {
+	p := &floodProcess{t: t, cmd: exec.Command(self(t))}
+	p.cmd.Env = []string{role(t, "FLOOD", spec)}
+	p.cmd.Stderr = &p.stderr
+	stdout, err := p.cmd.StdoutPipe()
+	if err != nil {
 		t.Fatal(err)
 	}
-	return func() floodResult {
-		t.Helper()
-		var r floodResult
-		if err := cmd.Wait(); err != nil {
-			t.Fatalf("flood: %v\n%s", err, &stderr)
-		}
-		if err := json.Unmarshal(stdout.Bytes(), &r); err != nil {
-			t.Fatal(err)
-		}
-		return r
+	p.out = json.NewDecoder(stdout)
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// waitOpen waits until the connections are open. It comes before wait, if at all, and there
+// is no such moment in a flood that repeats its connections.
+func (p *floodProcess) waitOpen() {
+	p.t.Helper()
+	if err := p.out.Decode(&p.last); err != nil {
+		p.t.Fatalf("flood: %v\n%s", err, &p.stderr)
 	}
 }
 
-// flood opens connections and does one thing on each. It connects to 127.0.0.1 only, and
-// its process ends in a known time.
+// wait waits for the end of the flood.
+func (p *floodProcess) wait() floodResult {
+	p.t.Helper()
+	var err error
+	for err == nil {
+		err = p.out.Decode(&p.last)
+	}
+	if werr := p.cmd.Wait(); werr != nil || err != io.EOF {
+		p.t.Fatalf("flood: %v, %v\n%s", err, werr, &p.stderr)
+	}
+	return p.last
+}
+
+// flood opens connections and uses all of them alike. It connects to 127.0.0.1 only, and its
+// process ends within a known time.
 type flood struct {
 	floodSpec
+	out             *json.Encoder
 	mu              sync.Mutex
-	conns           []net.Conn // kept, because a lost one would be closed
+	conns           []net.Conn // the garbage collector would close those without a reference
 	answers, errors atomic.Int64
 }
 
@@ -157,8 +146,8 @@ func (f *flood) run() floodResult {
 	return f.stand(use)
 }
 
-// stand opens the connections, at a rate or as fast as 64 workers can, and keeps them for
-// a while. If some cannot be opened there is nothing to wait for.
+// stand opens the connections, at a rate or as fast as 64 workers can, and keeps them open
+// for Length. It does not if some cannot be opened.
 func (f *flood) stand(use use) floodResult {
 	began := time.Now()
 	var next atomic.Int64
@@ -171,7 +160,8 @@ func (f *flood) stand(use use) floodResult {
 					return
 				}
 				if use.rate > 0 {
-					time.Sleep(time.Until(began.Add(time.Duration(i) * time.Second / time.Duration(use.rate))))
+					due := time.Duration(i) * time.Second / time.Duration(use.rate)
+					time.Sleep(time.Until(began.Add(due)))
 				}
 				if conn := f.open(use, began.Add(openWithin)); conn != nil {
 					f.mu.Lock()
@@ -183,11 +173,13 @@ func (f *flood) stand(use use) floodResult {
 		})
 	}
 	workers.Wait()
-	took := time.Since(began)
+	r := floodResult{Opened: int64(len(f.conns)), Took: time.Since(began)}
 	if len(f.conns) == f.Count {
+		f.out.Encode(r) // an error fails at the end too
 		time.Sleep(f.Length)
 	}
-	return floodResult{int64(len(f.conns)), took, f.answers.Load(), f.errors.Load()}
+	r.Answers, r.Errors = f.answers.Load(), f.errors.Load()
+	return r
 }
 
 // repeat keeps Count connections open, each of which is used and then reset for another.
@@ -214,7 +206,7 @@ func (f *flood) repeat(use use) floodResult {
 		})
 	}
 	workers.Wait()
-	return floodResult{opened.Load(), time.Duration(took.Load()), 0, 0}
+	return floodResult{Opened: opened.Load(), Took: time.Duration(took.Load())}
 }
 
 // open returns a new connection, or nil after a short wait if the server refuses it.
@@ -228,15 +220,22 @@ func (f *flood) open(use use, deadline time.Time) *net.TCPConn {
 	if use.receiveBuffer > 0 {
 		dialer.Control = func(_, _ string, c syscall.RawConn) (err error) {
 			c.Control(func(fd uintptr) {
-				err = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, use.receiveBuffer)
+				err = syscall.SetsockoptInt(
+					int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, use.receiveBuffer)
 			})
 			return err
 		}
 	}
-	conn, err := dialer.Dial("tcp4", fmt.Sprintf("127.0.0.1:%d", f.Port))
-	if err != nil {
-		time.Sleep(time.Millisecond) // a dead server refuses at once
-		return nil
+	for {
+		conn, err := dialer.Dial("tcp4", fmt.Sprintf("127.0.0.1:%d", f.Port))
+		if err == nil {
+			return conn.(*net.TCPConn)
+		}
+		// The server may accept a connection, and reset it to make room, before Dial has
+		// noticed that it is open.
+		if !errors.Is(err, syscall.ECONNRESET) {
+			time.Sleep(time.Millisecond) // a dead server refuses at once
+			return nil
+		}
 	}
-	return conn.(*net.TCPConn)
 }

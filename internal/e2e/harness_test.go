@@ -1,16 +1,13 @@
 // Package e2e runs the real binary as a user does: with an environment, signals, files
-// and a log. What needs a container engine, root or cgroup v2 has the build tag e2e.
+// and a log. Tests that need a container engine, root or cgroup v2 have the build tag e2e.
 package e2e
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -20,12 +17,10 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"github.com/halobuzz/healthd/internal/health"
 )
 
-// binary is the program under test: HEALTHD_BIN where no Go is installed (a virtual
-// machine), else what `make build` makes of the sources.
+// binary returns the path of the program under test: HEALTHD_BIN where no Go is installed
+// (a virtual machine), else the program that `make build` builds.
 var binary = sync.OnceValues(func() (string, error) {
 	if path := os.Getenv("HEALTHD_BIN"); path != "" {
 		return path, nil
@@ -36,8 +31,7 @@ var binary = sync.OnceValues(func() (string, error) {
 	return filepath.Abs("../../bin/healthd")
 })
 
-// command prepares the binary with nothing but env in its environment, in an empty
-// working directory.
+// command returns the command healthd with the environment env and an empty working directory.
 func command(t *testing.T, env []string, args ...string) *exec.Cmd {
 	t.Helper()
 	path, err := binary()
@@ -50,13 +44,13 @@ func command(t *testing.T, env []string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// result is how a command that ended by itself ended.
+// result describes a command that has ended.
 type result struct {
 	code           int
 	stdout, stderr string
 }
 
-// finish runs a command that must end by itself.
+// finish runs a command that ends by itself.
 func finish(t *testing.T, cmd *exec.Cmd) result {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
@@ -73,25 +67,29 @@ func finish(t *testing.T, cmd *exec.Cmd) result {
 	return result{cmd.ProcessState.ExitCode(), stdout.String(), stderr.String()}
 }
 
-// service is a running healthd.
+// service is a running server.
 type service struct {
-	t    *testing.T
+	endpoint
 	cmd  *exec.Cmd
-	port int
 	log  *output
-	done chan struct{}
+	done chan struct{} // closed at its end
 }
 
-// start runs the service on a free port until the test ends, and waits until it answers.
+// start runs healthd on a free port until the test ends, and returns once it serves.
 func start(t *testing.T, env ...string) *service {
 	t.Helper()
-	port := freePort(t)
-	return launch(t, port, command(t, append([]string{"PORT=" + strconv.Itoa(port)}, env...)))
+	return launch(t, freePort(t), command(t, env))
 }
 
+// launch runs a server on a port until the test ends, and returns once it serves. All tests
+// start servers with it, whichever program, cgroup or root directory they have.
 func launch(t *testing.T, port int, cmd *exec.Cmd) *service {
 	t.Helper()
-	s := &service{t: t, cmd: cmd, port: port, log: &output{}, done: make(chan struct{})}
+	s := &service{endpoint: endpoint{t, port}, cmd: cmd, log: &output{}, done: make(chan struct{})}
+	cmd.Env = append(cmd.Env, "PORT="+strconv.Itoa(port))
+	if cmd.Dir == "" {
+		cmd.Dir = t.TempDir()
+	}
 	if cmd.Stdout == nil {
 		cmd.Stdout = s.log
 	}
@@ -104,30 +102,29 @@ func launch(t *testing.T, port int, cmd *exec.Cmd) *service {
 		cmd.Wait()
 	}()
 	t.Cleanup(func() {
-		cmd.Process.Kill()
-		<-s.done
+		s.kill()
 		if t.Failed() {
-			t.Logf("its output:\n%s", s.log)
+			t.Logf("output of the server on port %d:\n%s", port, s.log)
 		}
 	})
-	retry(t, 10*time.Second, time.Millisecond, "answers", func() bool {
+	retry(t, 10*time.Second, time.Millisecond, "serves", func() bool {
 		select {
 		case <-s.done:
-			t.Fatalf("it ended with %d:\n%s", cmd.ProcessState.ExitCode(), s.log)
+			t.Fatalf("%s ended with exit code %d:\n%s", cmd, cmd.ProcessState.ExitCode(), s.log)
 		default:
 		}
-		resp, err := http.Get(s.url("/healthz"))
-		if err != nil {
-			return false
-		}
-		resp.Body.Close()
-		return resp.StatusCode == http.StatusOK
+		return s.serves()
 	})
 	return s
 }
 
-func (s *service) url(path string) string {
-	return fmt.Sprintf("http://127.0.0.1:%d%s", s.port, path)
+// pid returns the process ID.
+func (s *service) pid() int { return s.cmd.Process.Pid }
+
+// kill ends the service at once, before its test does.
+func (s *service) kill() {
+	s.cmd.Process.Kill()
+	<-s.done
 }
 
 func (s *service) signal(sig syscall.Signal) {
@@ -137,7 +134,7 @@ func (s *service) signal(sig syscall.Signal) {
 	}
 }
 
-// ended waits for the exit code.
+// ended waits for the end of the service and returns its exit code.
 func (s *service) ended(within time.Duration) int {
 	s.t.Helper()
 	select {
@@ -149,39 +146,7 @@ func (s *service) ended(within time.Duration) int {
 	}
 }
 
-// report fetches the monitoring document.
-func (s *service) report() health.Report {
-	s.t.Helper()
-	return fetchReport(s.t, s.url("/api/v1/monitoring/health"))
-}
-
-func fetchReport(t *testing.T, url string) health.Report {
-	t.Helper()
-	_, body := get(t, url)
-	var r health.Report
-	d := json.NewDecoder(strings.NewReader(body))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&r); err != nil {
-		t.Fatalf("%v in %s", err, body)
-	}
-	return r
-}
-
-func get(t *testing.T, url string) (*http.Response, string) {
-	t.Helper()
-	resp, err := http.Get(url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return resp, string(body)
-}
-
-// output collects what a process writes, and can be read meanwhile.
+// output collects the output of a process. It can be read while the process runs.
 type output struct {
 	mu  sync.Mutex
 	buf bytes.Buffer
@@ -199,20 +164,21 @@ func (o *output) String() string {
 	return o.buf.String()
 }
 
-// lines are the log lines with the given message.
+// lines returns the log lines with the given message.
 func (o *output) lines(msg string) []string {
+	bare, quoted := "msg="+msg+" ", "msg="+strconv.Quote(msg)+" "
 	var found []string
 	for line := range strings.Lines(o.String()) {
-		if strings.Contains(line, "msg="+msg+" ") || strings.Contains(line, "msg="+strconv.Quote(msg)+" ") {
+		if strings.Contains(line, bare) || strings.Contains(line, quoted) {
 			found = append(found, line)
 		}
 	}
 	return found
 }
 
-// freePort is a port that nothing listened on a moment ago, on either family. It is below
-// those that the kernel gives to clients (32768 and up), one of which could be given away
-// before the service listens: to the very connection that asks whether it does.
+// freePort returns a port on which nothing listened a moment ago, on either address family.
+// It is below the ports that the kernel gives to clients (32768 and up). One of those could be
+// taken before the service listens, even by the connection that asks whether it does.
 func freePort(t *testing.T) int {
 	t.Helper()
 	for tries := 1; ; tries++ {
@@ -228,35 +194,26 @@ func freePort(t *testing.T) int {
 	}
 }
 
-// dial opens a connection to the service that the test closes at its end.
-func (s *service) dial() net.Conn {
-	s.t.Helper()
-	conn, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", s.port))
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	s.t.Cleanup(func() { conn.Close() })
-	return conn
-}
-
-// eventually waits until ok, for at most the given time.
+// eventually waits until ok returns true, but not longer than within. The test fails with
+// what, which starts with a verb: the service "serves".
 func eventually(t *testing.T, within time.Duration, what string, ok func() bool) {
 	t.Helper()
 	retry(t, within, 20*time.Millisecond, what, ok)
 }
 
-// retry is eventually with an interval to choose: compare measures starts by the millisecond.
+// retry is eventually with another interval. TestCompare measures starts by the millisecond.
 func retry(t *testing.T, within, every time.Duration, what string, ok func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(within); !ok(); time.Sleep(every) {
 		if time.Now().After(deadline) {
-			t.Fatalf("not within %v: it %s", within, what)
+			t.Fatalf("after %v there is still no service that %s", within, what)
 		}
 	}
 }
 
-// near says whether got is within 10 % of want, or within slack bytes.
-func near(got, want, slack int64) bool {
-	diff := max(got-want, want-got)
-	return diff <= max(want/10, slack)
+func writeFile(t *testing.T, name, content string) {
+	t.Helper()
+	if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
 }

@@ -3,16 +3,14 @@
 package e2e
 
 import (
-	"bufio"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"sync"
 	"time"
 )
 
-// prober asks for something at regular intervals, each time on a new connection.
+// prober sends requests at regular intervals, each on a new connection.
 type prober struct {
 	probing
 	port    int
@@ -21,18 +19,19 @@ type prober struct {
 	probes  []probeResult
 }
 
-// probing is what a prober does.
+// probing specifies what a prober does.
 type probing struct {
 	every, timeout time.Duration
 	paths          []string // in turn
-	code           int      // that the answers must have, or 0
+	code           int      // required status code, or 0 for any
 }
 
-// liveness and readiness are what an orchestrator asks, and pages what an onlooker does.
+// An orchestrator requests liveness and readiness, other clients the pages.
 var (
 	liveness  = probing{250 * time.Millisecond, time.Second, []string{"/healthz"}, http.StatusOK}
 	readiness = probing{250 * time.Millisecond, time.Second, []string{"/readyz"}, http.StatusOK}
-	pages     = probing{500 * time.Millisecond, time.Second, []string{"/", "/metrics", "/api/v1/monitoring/history"}, http.StatusOK}
+	pages     = probing{500 * time.Millisecond, time.Second, pagePaths, http.StatusOK}
+	pagePaths = []string{"/", "/metrics", "/api/v1/monitoring/history"}
 )
 
 type probeResult struct {
@@ -73,27 +72,21 @@ func startProber(port int, what probing) *prober {
 
 func (p *prober) ask(path string) error {
 	deadline := time.Now().Add(p.timeout)
-	conn, err := (&net.Dialer{Deadline: deadline}).Dial("tcp4", fmt.Sprintf("127.0.0.1:%d", p.port))
+	dialer := net.Dialer{Deadline: deadline}
+	conn, err := dialer.Dial("tcp4", fmt.Sprintf("127.0.0.1:%d", p.port))
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
-	conn.SetDeadline(deadline)
-	if _, err := fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: x\r\nAccept: text/html\r\nConnection: close\r\n\r\n", path); err != nil {
-		return err
+	code, _, err := newClient(conn).get(path, time.Until(deadline),
+		"Accept: text/html", "Connection: close")
+	if err == nil && p.code > 0 && code != p.code {
+		return fmt.Errorf("GET %s = %d, want %d", path, code, p.code)
 	}
-	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
-	if err != nil {
-		return err
-	}
-	if p.code > 0 && resp.StatusCode != p.code {
-		return fmt.Errorf("%s: code %d", path, resp.StatusCode)
-	}
-	_, err = io.Copy(io.Discard, resp.Body)
 	return err
 }
 
-// probed is how a prober's questions went.
+// probed sums up the requests of a prober.
 type probed struct {
 	answered, total int
 	slowest         time.Duration

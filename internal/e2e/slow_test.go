@@ -3,23 +3,18 @@
 package e2e
 
 import (
-	"bufio"
 	"io"
 	"net"
-	"net/http"
 	"strings"
 	"time"
+
+	"github.com/halobuzz/healthd/internal/report"
 )
 
-// held sends one request, reads the answer and stays.
+// held sends one request, reads the response and stays open. It does not wait long for a
+// server that hangs, because the next connection waits for this one.
 func held(_ *flood, conn net.Conn) {
-	if _, err := io.WriteString(conn, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
-		return
-	}
-	conn.SetReadDeadline(time.Now().Add(time.Second)) // the next one must not wait for a server that hangs
-	if resp, err := http.ReadResponse(bufio.NewReaderSize(conn, 512), nil); err == nil {
-		io.Copy(io.Discard, resp.Body)
-	}
+	newClient(conn).get("/healthz", time.Second)
 }
 
 // halfHeader stops in the middle of a header.
@@ -43,10 +38,11 @@ func slowHeader(_ *flood, conn net.Conn) {
 	}()
 }
 
-// slowBody sends a body of the largest size that net/http still waits for, a byte a second.
+// slowBody sends one byte per second of a body of the largest size that net/http waits for.
 func slowBody(_ *flood, conn net.Conn) {
 	go func() {
-		if _, err := io.WriteString(conn, "POST /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 200000\r\n\r\n"); err != nil {
+		const header = "POST /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 200000\r\n\r\n"
+		if _, err := io.WriteString(conn, header); err != nil {
 			return
 		}
 		for {
@@ -58,10 +54,10 @@ func slowBody(_ *flood, conn net.Conn) {
 	}()
 }
 
-// pipeline asks for the monitoring document again and again and never reads.
+// pipeline requests the monitoring document again and again, and never reads.
 func pipeline(_ *flood, conn net.Conn) {
 	go func() {
-		batch := strings.Repeat("GET /api/v1/monitoring/health HTTP/1.1\r\nHost: x\r\n\r\n", 64)
+		batch := strings.Repeat("GET "+report.MonitoringPath+" HTTP/1.1\r\nHost: x\r\n\r\n", 64)
 		for {
 			if _, err := io.WriteString(conn, batch); err != nil {
 				return
@@ -70,21 +66,17 @@ func pipeline(_ *flood, conn net.Conn) {
 	}()
 }
 
-// poll asks for the monitoring document as fast as it can, on a connection that it keeps.
+// poll requests the monitoring document as fast as it can, on one connection.
 func poll(f *flood, conn net.Conn) {
 	go func() {
-		r := bufio.NewReader(conn)
+		c := newClient(conn)
 		for {
-			if _, err := io.WriteString(conn, "GET /api/v1/monitoring/health HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
-				return
-			}
-			resp, err := http.ReadResponse(r, nil)
+			code, _, err := c.get(report.MonitoringPath, f.Length+openWithin)
 			if err != nil {
 				return
 			}
-			io.Copy(io.Discard, resp.Body)
 			f.answers.Add(1)
-			if resp.StatusCode >= 500 {
+			if code >= 500 {
 				f.errors.Add(1)
 			}
 		}

@@ -13,7 +13,7 @@ import (
 	"testing"
 )
 
-// limits are a container's.
+// limits are the limits of a container.
 type limits struct {
 	mib  int     // memory
 	cpus float64 // 0 for all
@@ -22,11 +22,12 @@ type limits struct {
 // target is a server under limits, in a container or in a cgroup.
 type target interface {
 	address() (port, pid int)
-	peak() int64 // bytes charged at most
+	peak() int64 // highest charge in bytes
 	killed() bool
 }
 
-// plain is the plain net/http server: PLAIN_BIN where no Go is installed, else built once.
+// plain returns the path of the plain net/http server: PLAIN_BIN where no Go is installed,
+// else a program that is built once.
 var plain = sync.OnceValues(func() (string, error) {
 	if path := os.Getenv("PLAIN_BIN"); path != "" {
 		return path, nil
@@ -35,7 +36,8 @@ var plain = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	build := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o", path, "./testdata/plain")
+	build := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w",
+		"-o", path, "./testdata/plain")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("%w\n%s", err, out)
@@ -43,7 +45,7 @@ var plain = sync.OnceValues(func() (string, error) {
 	return path, nil
 })
 
-// dockerLimits are a container's options. Swap would hide what a flood costs.
+// dockerLimits returns options of docker run. Swap would hide the cost of a flood.
 func dockerLimits(l limits) []string {
 	memory := fmt.Sprintf("%dm", l.mib)
 	return []string{"-m", memory, "--memory-swap", memory, "--cpus", fmt.Sprint(l.cpus)}
@@ -57,10 +59,10 @@ func (c *container) address() (port, pid int) {
 	return c.port, pid
 }
 
-// killed is also true for a container that ended by itself, which none here does.
+// killed reports whether the kernel killed a process of the container.
 func (c *container) killed() bool { return c.inspect("{{.State.OOMKilled}}") == "true" }
 
-// peak is 0 where it cannot be read: a container's cgroup goes with it.
+// peak returns 0 if the container, and its cgroup with it, is gone.
 func (c *container) peak() int64 {
 	name := "memory.max_usage_in_bytes"
 	if c.v2 {
@@ -71,7 +73,7 @@ func (c *container) peak() int64 {
 	return n
 }
 
-// oursInDocker starts the image, or HEALTHD_BIN in its place, to compare it with.
+// oursInDocker starts the image, or the program HEALTHD_BIN instead.
 func oursInDocker(t *testing.T, l limits) target {
 	if path := os.Getenv("HEALTHD_BIN"); path != "" {
 		return mounted(t, path, l)
@@ -89,5 +91,6 @@ func plainInDocker(t *testing.T, l limits) target {
 
 // mounted starts a static binary of this machine in a container of the image.
 func mounted(t *testing.T, path string, l limits) target {
-	return runImage(t, append(dockerLimits(l), "-v", path+":/server:ro", "--entrypoint", "/server")...).findGroup()
+	args := append(dockerLimits(l), "-v", path+":/server:ro", "--entrypoint", "/server")
+	return runImage(t, args...).findGroup()
 }

@@ -6,15 +6,19 @@ import (
 	"strings"
 )
 
+// ContainerSource is the version of the memory controller that a Container comes from.
+type ContainerSource string
+
+// The versions of the memory controller.
 const (
-	cgroup1 = "cgroup1"
-	cgroup2 = "cgroup2"
+	Cgroup1 ContainerSource = "cgroup1"
+	Cgroup2 ContainerSource = "cgroup2"
 )
 
-// cgroupDirs finds the directories of the process's memory cgroup, from its own up
-// to the mount, in the contents of /proc/self/cgroup and /proc/self/mountinfo. A
-// hybrid system mounts both versions, with the memory controller in v1.
-func cgroupDirs(cgroup, mountinfo []byte) (dirs []string, source string) {
+// cgroupDirs returns the directories of the process's memory cgroup and of those above it, up to
+// the mount, from the contents of /proc/self/cgroup and /proc/self/mountinfo. A hybrid system
+// mounts both versions, with the memory controller in v1.
+func cgroupDirs(cgroup, mountinfo []byte) (dirs []string, source ContainerSource) {
 	group, source := memoryCgroup(string(cgroup))
 	if group == "" {
 		return nil, ""
@@ -39,39 +43,39 @@ func cgroupDirs(cgroup, mountinfo []byte) (dirs []string, source string) {
 	return nil, ""
 }
 
-// memoryCgroup is the path of the cgroup that the memory controller puts the
-// process in: cgroups(7), "hierarchy-ID:controller-list:cgroup-path". The path may
-// hold colons ("…slice:cri-containerd:…").
-func memoryCgroup(cgroup string) (group, source string) {
+// memoryCgroup returns the path of the process's memory cgroup from lines as in cgroups(7),
+// "hierarchy-ID:controller-list:cgroup-path". The path may contain colons, as in
+// "…slice:cri-containerd:…".
+func memoryCgroup(cgroup string) (group string, source ContainerSource) {
 	for line := range strings.Lines(cgroup) {
 		part := strings.SplitN(strings.TrimSuffix(line, "\n"), ":", 3)
 		if len(part) != 3 || !strings.HasPrefix(part[2], "/") {
 			continue
 		}
 		if slices.Contains(strings.Split(part[1], ","), "memory") {
-			return part[2], cgroup1
+			return part[2], Cgroup1
 		}
 		if part[0] == "0" && part[1] == "" {
-			group, source = part[2], cgroup2
+			group, source = part[2], Cgroup2
 		}
 	}
 	return group, source
 }
 
-// mount is the part of a line of proc_pid_mountinfo(5) that matters here.
+// mount is a part of a line of proc_pid_mountinfo(5).
 type mount struct {
 	root    string // the directory of the file system that is mounted
-	point   string // where
+	point   string // where it is mounted
 	fstype  string
 	options []string // the file system's own
 }
 
-// parseMount splits one line:
+// parseMount parses a line such as
 //
 //	36 35 98:0 /root /point rw,noatime master:1 - fstype source options
 //
-// Any number of optional fields stands before the " - ". What follows it is not
-// always escaped: WSL writes "C:\Program Files" there.
+// with any number of optional fields before the " - ". The fields after it are not always
+// escaped: WSL writes "C:\Program Files" there.
 func parseMount(line string) (mount, bool) {
 	before, after, ok := strings.Cut(strings.TrimSuffix(line, "\n"), " - ")
 	fields := strings.Split(before, " ")
@@ -88,18 +92,18 @@ func parseMount(line string) (mount, bool) {
 	return m, strings.HasPrefix(m.root, "/") && strings.HasPrefix(m.point, "/")
 }
 
-// serves says whether the mount is the hierarchy that source names.
-func (m mount) serves(source string) bool {
-	if source == cgroup2 {
+// serves reports whether m is a mount of the memory controller of the given version.
+func (m mount) serves(source ContainerSource) bool {
+	if source == Cgroup2 {
 		return m.fstype == "cgroup2"
 	}
 	return m.fstype == "cgroup" && slices.Contains(m.options, "memory")
 }
 
-// below is the cgroup's path under the mount, "/" for the mount itself.
+// below returns the path of group below the mount, which is "/" for the mount itself.
 func (m mount) below(group string) (string, bool) {
 	if group == "/.." || strings.HasPrefix(group, "/../") {
-		return "/", true // outside the namespace, and all that can be seen; Clean would drop the dots
+		return "/", true // outside the namespace, of which the mount is all that is visible
 	}
 	group = path.Clean(group)
 	if m.root == "/" {
@@ -112,7 +116,7 @@ func (m mount) below(group string) (string, bool) {
 	return "/" + strings.TrimPrefix(rest, "/"), true
 }
 
-// unescape undoes the kernel's \ooo for space, tab, newline and backslash.
+// unescape replaces the kernel's \ooo by the space, tab, newline or backslash that it stands for.
 func unescape(s string) string {
 	if !strings.Contains(s, `\`) {
 		return s

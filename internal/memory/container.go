@@ -10,63 +10,59 @@ import (
 	"strings"
 )
 
-// Container is what the kernel charges to a cgroup that this process runs in, in bytes.
-// Of the cgroups from the process's own up to the mount it is the fullest that has a limit,
-// because a parent that its other children fill kills just as well. It is the process's own
-// where none has a limit. Every value is optional: sandboxes such as gVisor and Kata may
-// lack any of the files.
-//
-// The kernel's count of OOM kills (oom_kill in memory.events) is left out on purpose: the
-// cgroup dies with the container, so after a kill it starts again at 0, and Kubernetes has
-// the whole cgroup killed as one. What must be known is logged before.
+// Container is the memory that the kernel charges to a cgroup that this process runs in. Of
+// the cgroups from the process's own up to the mount, it is the fullest one with a limit,
+// because a parent that its other children fill leads to a kill as well. If none has a limit,
+// it is the process's own. Every size may be unknown, because sandboxes such as gVisor and
+// Kata may lack any of the files.
 type Container struct {
-	Source        string // "cgroup2", "cgroup1", or empty when nothing is known
-	Usage         Value  // all memory charged, page cache included
-	WorkingSet    Value  // Usage minus the page cache that can go first (inactive_file)
-	Unreclaimable Value  // Usage minus what the kernel frees before it kills: page cache, slab
-	Peak          Value  // the highest Usage so far
-	Limit         Value  // over it the kernel kills
-	High          Value  // over it the kernel stalls the container; set only when under Limit
+	Source        ContainerSource // empty if nothing is known
+	Usage         Size            // all memory charged, including page cache
+	WorkingSet    Size            // Usage minus inactive_file, the page cache that is reclaimed first
+	Unreclaimable Size            // Usage minus page cache and slab that the kernel frees before it kills
+	Peak          Size            // the highest Usage so far
+	Limit         Size            // the kernel kills a process here
+	High          Size            // the kernel slows the container down here; known only below Limit
 
 	// LowestLimit is the lowest Limit or High of all these cgroups. It bounds what this
-	// process alone may use, whichever cgroup is the fullest.
-	LowestLimit Value
+	// process may use, whichever cgroup is the fullest.
+	LowestLimit Size
 }
 
-// Cap is the size that the container must stay under: the lower of Limit and High.
-func (c Container) Cap() Value { return lower(c.Limit, c.High) }
+// EffectiveLimit returns the lower of Limit and High.
+func (c Container) EffectiveLimit() Size { return minKnown(c.Limit, c.High) }
 
-// fullness returns how much of Cap is in use, 1 for all of it, and -1 where it is unknown.
+// fullness returns the share of EffectiveLimit that is in use, or -1 if it is unknown.
 func (c Container) fullness() float64 {
-	for _, used := range [...]Value{c.Unreclaimable, c.WorkingSet, c.Usage} {
-		if limit := c.Cap(); used.OK && limit.OK {
-			return float64(used.N) / float64(limit.N)
+	for _, used := range [...]Size{c.Unreclaimable, c.WorkingSet, c.Usage} {
+		if limit := c.EffectiveLimit(); used.Known && limit.Known {
+			return float64(used.Bytes) / float64(limit.Bytes)
 		}
 	}
 	return -1
 }
 
-// fuller reports whether c is nearer to its limit than other. When both are equally near,
-// the lower limit counts.
+// fuller reports whether c is nearer to its limit than other. Of two that are equally near,
+// the one with the lower limit is fuller.
 func (c Container) fuller(other Container) bool {
 	f, o := c.fullness(), other.fullness()
-	return f > o || f == o && c.Cap().N < other.Cap().N
+	return f > o || f == o && c.EffectiveLimit().Bytes < other.EffectiveLimit().Bytes
 }
 
-// container reads the memory controller's files for the process's cgroup and every
-// one above it, as far as they can be seen.
+// container reads the memory controller's files of the process's cgroup and of those above it
+// that are visible.
 type container struct {
-	cgroup   file   // names the process's cgroup
-	found    []byte // the contents of cgroup that groups were found by
-	source   string
+	cgroup   file   // /proc/self/cgroup
+	found    []byte // the contents of cgroup at the last search
+	source   ContainerSource
 	dirs     []string
 	groups   []group // one for each of dirs, from the process's own cgroup up to the mount
-	memTotal Value   // of the machine: a limit above it is none
+	memTotal Size    // of the machine: a limit above it is none
 	reads    int
 }
 
-// findEvery is the number of reads after which the process's cgroup is looked up again, a
-// minute at one read a second: systemd, for one, moves a process after it has started.
+// findEvery is the number of reads after which the process's cgroup is searched again, a minute
+// at one read per second. systemd, for example, moves a process after it has started.
 const findEvery = 60
 
 // group is one cgroup's files.
@@ -83,8 +79,7 @@ func newContainer(root fs.FS) container {
 	return c
 }
 
-// find looks up the process's cgroup and those above it, and reports whether they differ
-// from the known ones.
+// find searches the process's cgroup and those above it, and reports whether they have changed.
 func (c *container) find() bool {
 	root, cgroup := c.cgroup.root, c.cgroup.read()
 	if cgroup == nil || bytes.Equal(cgroup, c.found) {
@@ -105,11 +100,11 @@ func (c *container) find() bool {
 	return true
 }
 
-func newGroup(root fs.FS, dir, source string) group {
+func newGroup(root fs.FS, dir string, source ContainerSource) group {
 	at := func(name string) file {
 		return file{root: root, name: strings.TrimPrefix(path.Join(dir, name), "/")}
 	}
-	if source == cgroup1 {
+	if source == Cgroup1 {
 		return group{
 			limit: at("memory.limit_in_bytes"),
 			high:  at("memory.high"),
@@ -144,8 +139,8 @@ func (c *container) read() Container {
 	return out
 }
 
-// removed reports whether a cgroup was removed since the last call. The kernel refuses that
-// while a process is in it, so this process was moved before.
+// removed reports whether a cgroup was removed since the last call. The kernel does not allow
+// that while a process is in it, so that this process must have been moved.
 func (c *container) removed() bool {
 	removed := false
 	for i := range c.groups {
@@ -156,27 +151,27 @@ func (c *container) removed() bool {
 	return removed
 }
 
-// measure reads the limits of every cgroup, and the use of those that have one.
+// measure reads the limits of every cgroup, and the usage of those that have a limit.
 func (c *container) measure() Container {
 	var out Container
-	var lowest Value
+	var lowest Size
 	var reported *group
-	// From the mount down, so that of two equals the upper one counts: its use includes
-	// that of its other children.
+	// It starts at the mount, so that the upper one of two equally full cgroups is reported,
+	// whose usage includes that of its other children.
 	for i := len(c.groups) - 1; i >= 0; i-- {
 		g := &c.groups[i]
-		next := c.limits(g, lowest)
-		lowest = lower(lowest, next.Cap())
-		if !next.Cap().OK && (i > 0 || reported != nil) {
+		next := c.limitsOf(g, lowest)
+		lowest = minKnown(lowest, next.EffectiveLimit())
+		if !next.EffectiveLimit().Known && (i > 0 || reported != nil) {
 			continue
 		}
-		c.readUse(g, &next)
+		c.readUsage(g, &next)
 		if reported == nil || next.fuller(out) {
 			out, reported = next, g
 		}
 	}
 	if reported != nil {
-		out.Peak, out.LowestLimit = number(reported.peak.read()), lowest
+		out.Peak, out.LowestLimit = parseLine(reported.peak.read()), lowest
 	}
 	if out != (Container{}) {
 		out.Source = c.source
@@ -184,75 +179,78 @@ func (c *container) measure() Container {
 	return out
 }
 
-// limits reads what one cgroup may use, given the lowest limit of those above it.
-func (c *container) limits(g *group, above Value) Container {
-	limit, high := c.bound(number(g.limit.read())), c.bound(number(g.high.read()))
-	if c.source == cgroup1 {
-		// It is the lowest limit from this cgroup upwards. Where one that can be seen
-		// has it, it must be held against that one's use. Where none has, it belongs to
-		// an ancestor outside the mount, of whose use this cgroup's is a part.
-		all := c.bound(field(g.stat.read(), "hierarchical_memory_limit"))
-		if all.OK && (!above.OK || all.N < above.N) {
-			limit = lower(limit, all)
+// limitsOf reads the limits of a cgroup, given the lowest limit of those above it.
+func (c *container) limitsOf(g *group, above Size) Container {
+	limit, high := c.usableLimit(parseLine(g.limit.read())), c.usableLimit(parseLine(g.high.read()))
+	if c.source == Cgroup1 {
+		// This is the lowest limit from this cgroup upwards. If a visible cgroup above has
+		// it, it applies to the usage of that one. If none has, it belongs to a cgroup
+		// outside the mount, whose usage includes this one's.
+		all := c.usableLimit(statField(g.stat.read(), "hierarchical_memory_limit"))
+		if all.Known && (!above.Known || all.Bytes < above.Bytes) {
+			limit = minKnown(limit, all)
 		}
 	}
-	if limit.OK && high.OK && high.N >= limit.N {
-		high = Value{}
+	if limit.Known && high.Known && high.Bytes >= limit.Bytes {
+		high = Size{}
 	}
 	return Container{Limit: limit, High: high}
 }
 
-// bound drops what is no limit: v1 writes "none" as the highest whole page, 0 says
-// nothing, and more than the machine has cannot be reached. v2's "max" is not a
-// number and never gets here.
-func (c *container) bound(v Value) Value {
+// usableLimit returns an unknown Size for values that are no limit. v1 writes the highest whole
+// page for none, 0 has no meaning, and more than the machine's memory cannot be reached. v2's
+// "max" is not a number and was not parsed.
+func (c *container) usableLimit(v Size) Size {
 	page := int64(os.Getpagesize())
-	if v.N == 0 || v.N >= math.MaxInt64/page*page || c.memTotal.OK && v.N > c.memTotal.N {
-		return Value{}
+	if v.Bytes == 0 || v.Bytes >= math.MaxInt64/page*page ||
+		c.memTotal.Known && v.Bytes > c.memTotal.Bytes {
+		return Size{}
 	}
 	return v
 }
 
-// readUse reads what one cgroup uses, its children included.
-func (c *container) readUse(g *group, out *Container) {
-	out.Usage = number(g.usage.read())
+// readUsage reads the usage of a cgroup, which includes that of its children.
+func (c *container) readUsage(g *group, out *Container) {
+	out.Usage = parseLine(g.usage.read())
 	stat := g.stat.read()
-	if c.source == cgroup1 {
-		inactive, active := field(stat, "total_inactive_file"), field(stat, "total_active_file")
-		out.WorkingSet = less(out.Usage, inactive)
-		out.Unreclaimable = less(out.WorkingSet, active)
+	if c.source == Cgroup1 {
+		inactive, active := statField(stat, "total_inactive_file"), statField(stat, "total_active_file")
+		out.WorkingSet = subtract(out.Usage, inactive)
+		out.Unreclaimable = subtract(out.WorkingSet, active)
 		return
 	}
-	inactive, active := field(stat, "inactive_file"), field(stat, "active_file")
-	out.WorkingSet = less(out.Usage, inactive)
-	out.Unreclaimable = less(less(out.WorkingSet, active), field(stat, "slab_reclaimable"))
+	inactive, active := statField(stat, "inactive_file"), statField(stat, "active_file")
+	out.WorkingSet = subtract(out.Usage, inactive)
+	out.Unreclaimable = subtract(subtract(out.WorkingSet, active), statField(stat, "slab_reclaimable"))
 }
 
-// less returns a - b, but never below 0: the kernel's files are read one after the other.
-func less(a, b Value) Value {
-	if !a.OK || !b.OK {
-		return Value{}
-	}
-	return Value{max(0, a.N-b.N), true}
-}
-
-// memTotal reads the machine's memory from proc_meminfo(5), which counts in KiB.
-func memTotal(meminfo []byte) Value {
+// memTotal returns the machine's memory from proc_meminfo(5), which counts in KiB.
+func memTotal(meminfo []byte) Size {
 	for line := range bytes.Lines(meminfo) {
 		if rest, ok := bytes.CutPrefix(line, []byte("MemTotal:")); ok {
 			digits, whole := bytes.CutSuffix(rest, []byte(" kB\n"))
-			kib := count(bytes.TrimSpace(digits))
-			if !whole || kib.N == 0 || kib.N > math.MaxInt64>>10 {
-				return Value{}
+			kib, ok := parseDigits(bytes.TrimSpace(digits))
+			if !whole || !ok || kib == 0 || kib > math.MaxInt64>>10 {
+				return Size{}
 			}
-			return Value{kib.N << 10, true}
+			return Size{kib << 10, true}
 		}
 	}
-	return Value{}
+	return Size{}
 }
 
-// readAll reads a file that is needed once; nil if it cannot be read.
+// readAll returns the contents of a file, or nil if it cannot be read.
 func readAll(root fs.FS, name string) []byte {
 	b, _ := fs.ReadFile(root, name)
 	return b
 }
+
+// UsedPercent returns the working set as a percentage of EffectiveLimit, the figure that
+// kubectl top and the platforms show.
+func (c Container) UsedPercent() (percent float64, ok bool) {
+	limit := c.EffectiveLimit()
+	return Percent(c.WorkingSet.Bytes, limit.Bytes), limit.Known && c.WorkingSet.Known
+}
+
+// Percent returns part as a percentage of whole.
+func Percent(part, whole int64) float64 { return 100 * float64(part) / float64(whole) }

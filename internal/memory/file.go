@@ -8,26 +8,25 @@ import (
 	"strconv"
 )
 
-// file is a kernel file that is read once a second. It stays open: a read at
-// offset 0 makes the kernel produce the contents anew, at an eighth of the cost
-// of opening it again.
+// file is a kernel file that is read once per second. It stays open, because a read at offset 0
+// makes the kernel write the contents anew at an eighth of the cost of opening it.
 type file struct {
 	root fs.FS
 	name string
 	open fs.File
-	skip int  // the next reads, because it did not exist
-	lost bool // it was open and could not be read any more
+	skip int  // number of reads to skip because it did not exist
+	lost bool // it was open and can no longer be read
 	buf  []byte
 }
 
-// missing is how many reads pass before a file that did not exist is tried again: to
-// open it in vain makes garbage, and it appears when its controller is switched on.
-const missing = 9
+// retryAfterReads is how many reads pass before a file that did not exist is opened again. A
+// failed open allocates, but the file appears when its controller is switched on.
+const retryAfterReads = 9
 
-// maxFile bounds what is read of one file. The longest, memory.stat, has about 3 KB.
+// maxFile is the most that is read of a file, in bytes. The longest, memory.stat, has about 3 KB.
 const maxFile = 64 << 10
 
-// read returns what the file says now, valid until the next read, or nil.
+// read returns the contents, which are valid until the next read, or nil.
 func (f *file) read() []byte {
 	if f.skip > 0 {
 		f.skip--
@@ -37,14 +36,14 @@ func (f *file) read() []byte {
 		if b, ok := f.reread(); ok {
 			return b
 		}
-		// The file behind the descriptor is gone (ENODEV for a removed cgroup).
+		// The error is ENODEV if the cgroup was removed.
 		f.close()
 		f.lost = true
 	}
 	open, err := f.root.Open(f.name)
 	if err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
-			f.skip = missing
+			f.skip = retryAfterReads
 		}
 		return nil
 	}
@@ -80,36 +79,37 @@ func (f *file) reread() ([]byte, bool) {
 	}
 }
 
-// number parses a line that holds one whole number. A line without its newline was
-// cut short, and so may the number be.
-func number(line []byte) Value {
-	digits, ok := bytes.CutSuffix(line, []byte("\n"))
-	if !ok {
-		return Value{}
+// parseLine parses a line that holds one whole number. A line without a newline was cut
+// short, and so may the number be.
+func parseLine(line []byte) Size {
+	digits, terminated := bytes.CutSuffix(line, []byte("\n"))
+	if !terminated {
+		return Size{} // as for a file that cannot be read, where parseDigits would allocate
 	}
-	return count(digits)
+	n, ok := parseDigits(digits)
+	return Size{n, ok}
 }
 
-// count parses a whole number from 0: digits alone, without a sign.
-func count(digits []byte) Value {
+// parseDigits parses a whole number without a sign.
+func parseDigits(digits []byte) (n int64, ok bool) {
 	for _, c := range digits {
 		if c < '0' || c > '9' {
-			return Value{} // "max", mostly; ParseInt's error for it would allocate
+			return 0, false // usually "max"; the error of strconv.ParseInt would allocate
 		}
 	}
 	n, err := strconv.ParseInt(string(digits), 10, 64)
 	if err != nil {
-		return Value{}
+		return 0, false
 	}
-	return Value{n, true}
+	return n, true
 }
 
-// field finds "key number" among lines, as in memory.stat.
-func field(lines []byte, key string) Value {
+// statField returns the number after key among "key number" lines, as in memory.stat.
+func statField(lines []byte, key string) Size {
 	for line := range bytes.Lines(lines) {
 		if name, rest, ok := bytes.Cut(line, []byte(" ")); ok && string(name) == key {
-			return number(rest)
+			return parseLine(rest)
 		}
 	}
-	return Value{}
+	return Size{}
 }

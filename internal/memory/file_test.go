@@ -47,7 +47,7 @@ func TestFileFails(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name          string
-		before, after error // what opening it says
+		before, after error // of opening it
 		first, second string
 	}{
 		{"there", nil, nil, "1\n", "1\n"},
@@ -58,7 +58,9 @@ func TestFileFails(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			system := unreliable{fstest.MapFS{"f": {Data: []byte("1\n")}}, map[string]error{"f": tt.before}}
+			system := newFakeSystem()
+			system.write("f", "1\n")
+			system.fail["f"] = tt.before
 			f := file{root: system, name: "f"}
 			if got := string(f.read()); got != tt.first {
 				t.Errorf("first read() = %q, want %q", got, tt.first)
@@ -74,7 +76,8 @@ func TestFileFails(t *testing.T) {
 // TestFileReopened reads a file whose descriptor went stale while a new one works.
 func TestFileReopened(t *testing.T) {
 	t.Parallel()
-	old := unreliable{fstest.MapFS{"f": {Data: []byte("old\n")}}, map[string]error{}}
+	old := newFakeSystem()
+	old.write("f", "old\n")
 	f := file{root: old, name: "f"}
 	if got := string(f.read()); got != "old\n" {
 		t.Fatalf("read() = %q, want the old file", got)
@@ -86,78 +89,97 @@ func TestFileReopened(t *testing.T) {
 	}
 }
 
-func TestNumber(t *testing.T) {
+// TestFileAppears: the memory controller can be switched on while the service runs.
+func TestFileAppears(t *testing.T) {
+	t.Parallel()
+	root := fstest.MapFS{}
+	f := file{root: root, name: "memory.max"}
+	if got := f.read(); got != nil {
+		t.Fatalf("read() = %q without a file, want nil", got)
+	}
+	root["memory.max"] = &fstest.MapFile{Data: []byte("1024\n")}
+	for i := range 10 {
+		if got := f.read(); got != nil {
+			t.Logf("seen at read %d", i+2)
+			return
+		}
+	}
+	t.Error("a file that appeared is not seen in ten reads")
+}
+
+func TestParseLine(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name, line string
-		want       Value
+		want       Size
 	}{
 		{"zero", "0\n", known(0)},
 		{"limit", "67108864\n", known(67108864)},
 		{"leading zeros", "007\n", known(7)},
 		{"highest", "9223372036854775807\n", known(math.MaxInt64)},
-		{"one more", "9223372036854775808\n", Value{}},
-		{"huge", strings.Repeat("9", 400) + "\n", Value{}},
-		{"max", "max\n", Value{}},
-		{"empty", "", Value{}},
-		{"empty line", "\n", Value{}},
-		{"cut short", "67108", Value{}},
-		{"negative", "-1\n", Value{}},
-		{"minus zero", "-0\n", Value{}},
-		{"plus", "+1\n", Value{}},
-		{"space before", " 1\n", Value{}},
-		{"space after", "1 \n", Value{}},
-		{"carriage return", "1\r\n", Value{}},
-		{"unit", "64M\n", Value{}},
-		{"hexadecimal", "0x10\n", Value{}},
-		{"underscore", "1_000\n", Value{}},
-		{"fraction", "1.5\n", Value{}},
-		{"two lines", "1\n2\n", Value{}},
-		{"other digits", "\u0661\n", Value{}},
+		{"one more", "9223372036854775808\n", Size{}},
+		{"huge", strings.Repeat("9", 400) + "\n", Size{}},
+		{"max", "max\n", Size{}},
+		{"empty", "", Size{}},
+		{"empty line", "\n", Size{}},
+		{"cut short", "67108", Size{}},
+		{"negative", "-1\n", Size{}},
+		{"minus zero", "-0\n", Size{}},
+		{"plus", "+1\n", Size{}},
+		{"space before", " 1\n", Size{}},
+		{"space after", "1 \n", Size{}},
+		{"carriage return", "1\r\n", Size{}},
+		{"unit", "64M\n", Size{}},
+		{"hexadecimal", "0x10\n", Size{}},
+		{"underscore", "1_000\n", Size{}},
+		{"fraction", "1.5\n", Size{}},
+		{"two lines", "1\n2\n", Size{}},
+		{"other digits", "\u0661\n", Size{}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			if got := number([]byte(tt.line)); got != tt.want {
-				t.Errorf("number(%q) = %v, want %v", tt.line, got, tt.want)
+			if got := parseLine([]byte(tt.line)); got != tt.want {
+				t.Errorf("parseLine(%q) = %v, want %v", tt.line, got, tt.want)
 			}
 		})
 	}
 }
 
-func TestField(t *testing.T) {
+func TestStatField(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name, lines string
-		want        Value
+		want        Size
 	}{
 		{"first", "inactive_file 5\nactive_file 6\n", known(5)},
 		{"last", "anon 1\ninactive_file 5\n", known(5)},
 		{"zero", "inactive_file 0\n", known(0)},
-		{"empty", "", Value{}},
-		{"not there", "anon 1\n", Value{}},
-		{"a longer key", "inactive_file_x 1\ntotal_inactive_file 2\n", Value{}},
-		{"no number", "inactive_file\n", Value{}},
-		{"empty number", "inactive_file \n", Value{}},
-		{"two spaces", "inactive_file  5\n", Value{}},
-		{"unit", "inactive_file 5 kB\n", Value{}},
-		{"negative", "inactive_file -5\n", Value{}},
-		{"huge", "inactive_file 9223372036854775808\n", Value{}},
-		{"cut short", "anon 1\ninactive_file 5", Value{}},
+		{"empty", "", Size{}},
+		{"not there", "anon 1\n", Size{}},
+		{"a longer key", "inactive_file_x 1\ntotal_inactive_file 2\n", Size{}},
+		{"no number", "inactive_file\n", Size{}},
+		{"empty number", "inactive_file \n", Size{}},
+		{"two spaces", "inactive_file  5\n", Size{}},
+		{"unit", "inactive_file 5 kB\n", Size{}},
+		{"negative", "inactive_file -5\n", Size{}},
+		{"huge", "inactive_file 9223372036854775808\n", Size{}},
+		{"cut short", "anon 1\ninactive_file 5", Size{}},
 		{"cut in the next line", "inactive_file 5\nacti", known(5)},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			if got := field([]byte(tt.lines), "inactive_file"); got != tt.want {
-				t.Errorf("field(%q) = %v, want %v", tt.lines, got, tt.want)
+			if got := statField([]byte(tt.lines), "inactive_file"); got != tt.want {
+				t.Errorf("statField(%q) = %v, want %v", tt.lines, got, tt.want)
 			}
 		})
 	}
 }
 
-func FuzzNumber(f *testing.F) {
+func FuzzParseLine(f *testing.F) {
 	for _, seed := range []string{
 		"", "\n", "0\n", "1", "007\n", "max\n", "-1\n", "-0\n", "+1\n", " 1\n", "1\r\n", "64M\n", "1\n\n",
-		"9223372036854771712\n", "9223372036854775807\n", "9223372036854775808\n", "18446744073709551616\n", strings.Repeat("0", 400) + "1\n",
+		"9223372036854771712\n", "9223372036854775807\n", "9223372036854775808\n",
+		"18446744073709551616\n", strings.Repeat("0", 400) + "1\n",
 	} {
 		f.Add([]byte(seed))
 	}
@@ -165,47 +187,48 @@ func FuzzNumber(f *testing.F) {
 		addCaptured(f, "sys/fs/cgroup/"+name)
 	}
 	f.Fuzz(func(t *testing.T, line []byte) {
-		got := number(line)
-		if !got.OK {
-			if got.N != 0 {
-				t.Errorf("number(%q) = %v, want 0 for nothing", line, got)
+		got := parseLine(line)
+		if !got.Known {
+			if got.Bytes != 0 {
+				t.Errorf("parseLine(%q) = %v, want 0 for nothing", line, got)
 			}
 			return
 		}
 		digits := strings.TrimLeft(strings.TrimSuffix(string(line), "\n"), "0")
-		if want := strings.TrimLeft(strconv.FormatInt(got.N, 10), "0"); digits != want {
-			t.Errorf("number(%q) = %v, want the digits that stand there", line, got)
+		if want := strings.TrimLeft(strconv.FormatInt(got.Bytes, 10), "0"); digits != want {
+			t.Errorf("parseLine(%q) = %v, want the digits that stand there", line, got)
 		}
-		checkCut(t, line, number)
+		checkCut(t, line, parseLine)
 	})
 }
 
-func FuzzField(f *testing.F) {
+func FuzzStatField(f *testing.F) {
 	for _, seed := range []string{
-		"", "\n", " ", "inactive_file", "inactive_file \n", "inactive_file 5\n", "inactive_file 5", "inactive_file -5\n",
-		"inactive_file 99999999999999999999\n", "inactive_file 5 kB\n", "inactive_file x\ninactive_file 5\n",
-		"total_inactive_file 5\ninactive_file_x 5\n", strings.Repeat("anon 1\n", 500) + "inactive_file 5\n",
+		"", "\n", " ", "inactive_file", "inactive_file \n", "inactive_file 5\n", "inactive_file 5",
+		"inactive_file -5\n", "inactive_file 99999999999999999999\n", "inactive_file 5 kB\n",
+		"inactive_file x\ninactive_file 5\n", "total_inactive_file 5\ninactive_file_x 5\n",
+		strings.Repeat("anon 1\n", 500) + "inactive_file 5\n",
 	} {
 		f.Add([]byte(seed))
 	}
 	addCaptured(f, "sys/fs/cgroup/memory.stat")
 	addCaptured(f, "sys/fs/cgroup/memory/memory.stat")
 	f.Fuzz(func(t *testing.T, lines []byte) {
-		inactive := func(b []byte) Value { return field(b, "inactive_file") }
+		inactive := func(b []byte) Size { return statField(b, "inactive_file") }
 		got := inactive(lines)
-		if got.OK && got.N < 0 || !got.OK && got.N != 0 {
-			t.Errorf("field(%q) = %v, want at least 0, or nothing", lines, got)
+		if got.Known && got.Bytes < 0 || !got.Known && got.Bytes != 0 {
+			t.Errorf("statField(%q) = %v, want at least 0, or nothing", lines, got)
 		}
-		if got.OK && !bytes.Contains(lines, []byte("inactive_file ")) {
-			t.Errorf("field(%q) = %v, want nothing without the key", lines, got)
+		if got.Known && !bytes.Contains(lines, []byte("inactive_file ")) {
+			t.Errorf("statField(%q) = %v, want nothing without the key", lines, got)
 		}
 		other := append([]byte("total_inactive_file 42\n"), lines...)
 		if more := inactive(other); more != got {
-			t.Errorf("field(%q) = %v, want %v as without the first line", other, more, got)
+			t.Errorf("statField(%q) = %v, want %v as without the first line", other, more, got)
 		}
 		first := append([]byte("inactive_file 42\n"), lines...)
 		if more := inactive(first); more != known(42) {
-			t.Errorf("field(%q) = %v, want the first line's", first, more)
+			t.Errorf("statField(%q) = %v, want the first line's", first, more)
 		}
 		checkCut(t, lines, inactive)
 	})

@@ -2,5 +2,5 @@
 
 package memory
 
-// RefuseHugePages does nothing where there are none.
+// RefuseHugePages does nothing: only Linux has transparent huge pages.
 func RefuseHugePages() {}

@@ -1,11 +1,11 @@
-// Package memory measures what this process and its container use, and keeps the
-// Go runtime's memory limit below the container's.
+// Package memory measures the memory of this process and of its container, and keeps the Go
+// runtime within it.
 //
-// The three views differ and none replaces another. The Go runtime knows its heap
-// (runtime.MemStats) and not the binary's own pages. The kernel's resident set
-// counts both, and pages that other processes share. The container's charge is
-// what the kernel compares with the limit before it kills: it counts page cache,
-// kernel memory, on cgroup v2 socket buffers, and every other process inside.
+// There are three views, and none replaces another. The Go runtime knows its heap
+// (runtime.MemStats), but not the pages of the binary. The kernel's resident set counts both,
+// and also pages that other processes share. The container's usage is what the kernel
+// compares with the limit before it kills a process. It includes page cache, kernel memory,
+// on cgroup v2 socket buffers, and every other process in the container.
 package memory
 
 import (
@@ -14,84 +14,95 @@ import (
 	"time"
 )
 
-// Value is a measured number. The zero Value was not measured, which is not the
-// same as a measured zero.
-type Value struct {
-	N  int64
-	OK bool
+// Size is a number of bytes that may be unknown. The zero Size is unknown, which differs
+// from a known size of zero.
+type Size struct {
+	Bytes int64
+	Known bool
 }
 
-// lower is the smaller of two values; a missing one is no bound.
-func lower(a, b Value) Value {
-	if !a.OK || b.OK && b.N < a.N {
+// minKnown returns the smaller of two sizes, or the one that is known.
+func minKnown(a, b Size) Size {
+	if !a.Known || b.Known && b.Bytes < a.Bytes {
 		return b
 	}
 	return a
 }
 
-// Sample is one reading of everything. Sizes are in bytes.
+// subtract returns a - b, but at least 0 because the kernel's files are not read at the same
+// moment. The result is unknown if a or b is.
+func subtract(a, b Size) Size {
+	if !a.Known || !b.Known {
+		return Size{}
+	}
+	return Size{max(0, a.Bytes-b.Bytes), true}
+}
+
+// Sample is the result of one reading.
 type Sample struct {
-	Heap     int64 // runtime.MemStats.HeapAlloc
-	HeapSys  int64 // runtime.MemStats.HeapSys
-	HeapLive Value // /gc/heap/live:bytes, what the last collection kept; missing before the first
-	Sys      int64 // runtime.MemStats.Sys, all that Go has from the kernel
-	Go       int64 // Sys - MemStats.HeapReleased, which is what GOMEMLIMIT governs
+	HeapBytes    int64 // runtime.MemStats.HeapAlloc
+	HeapSysBytes int64 // runtime.MemStats.HeapSys
+	HeapLive     Size  // heap after the last garbage collection; unknown before the first
+	SysBytes     int64 // runtime.MemStats.Sys, all memory that Go has from the kernel
+	GoBytes      int64 // Sys - HeapReleased, the memory that counts against GOMEMLIMIT
 
-	HeapReleased int64 // runtime.MemStats.HeapReleased
-	AllocTotal   int64 // runtime.MemStats.TotalAlloc: what was ever allocated in the heap
-	NextGC       Value // runtime.MemStats.NextGC; missing where no size of the heap starts a collection
+	HeapReleasedBytes int64 // runtime.MemStats.HeapReleased
+	AllocTotalBytes   int64 // runtime.MemStats.TotalAlloc, all heap memory ever allocated
+	NextGC            Size  // runtime.MemStats.NextGC; unknown if no heap size starts a collection
 
-	GoLimit       Value  // the limit in force, read back from the runtime
-	GoLimitSource string // "GOMEMLIMIT", "container", "off" or "none"
+	RSSBytes  int64 // resident set size
+	RSSSource RSSSource
 
-	RSS       int64  // resident set size
-	RSSSource string // "kernel", or "runtime" where RSS is Go standing in for it
-
-	CPU time.Duration // user and system time that the process has used
+	CPU        time.Duration // user and system time used by the process
+	Goroutines int
 
 	Container Container
 	GC        GC
 }
 
-// Reader takes samples. It is not safe for concurrent use.
+// RSSSource says where a sample's RSSBytes comes from.
+type RSSSource string
+
+// The sources of RSSBytes.
+const (
+	KernelRSS  RSSSource = "kernel"  // /proc/self/statm
+	RuntimeRSS RSSSource = "runtime" // GoBytes, where the kernel tells nothing
+)
+
+// Reader takes samples. It is not safe for concurrent use, except for OpenFiles.
 type Reader struct {
+	root      fs.FS
 	process   process
 	container container
-	limit     limit
 	runtime   runtimeReader
 }
 
-// NewReader returns a Reader of the /proc and /sys in root, which is the file
-// system's root but in tests. memoryLimit is the GOMEMLIMIT asked for, in bytes: 0
-// for none, math.MaxInt64 for off.
-func NewReader(root fs.FS, memoryLimit int64) *Reader {
+// NewReader returns a Reader of the proc and sys directories in root.
+func NewReader(root fs.FS) *Reader {
 	return &Reader{
+		root:      root,
 		process:   newProcess(root),
 		container: newContainer(root),
-		limit:     limit{asked: memoryLimit},
 		runtime:   newRuntimeReader(),
 	}
 }
 
-// Read measures everything, and first sets the runtime's memory limit if the
-// container's has changed.
+// Read takes a sample.
 func (r *Reader) Read() Sample {
 	s := Sample{Container: r.container.read()}
-	s.GoLimitSource = r.limit.follow(s.Container.LowestLimit)
 	r.runtime.read(&s)
-	if rss := r.process.rss(); rss.OK {
-		s.RSS, s.RSSSource = rss.N, "kernel"
+	if rss := r.process.rss(); rss.Known {
+		s.RSSBytes, s.RSSSource = rss.Bytes, KernelRSS
 	} else {
-		s.RSS, s.RSSSource = s.Go, "runtime"
+		s.RSSBytes, s.RSSSource = s.GoBytes, RuntimeRSS
 	}
 	s.CPU = r.process.cpu()
 	return s
 }
 
-// OpenFiles is how many descriptors the process has open, where the kernel tells it.
-// It is not part of a sample, because its cost grows with the answer. It may be called
-// at any time, by any goroutine.
-func (r *Reader) OpenFiles() Value { return openFiles(r.process.statm.root) }
+// OpenFiles returns how many file descriptors the process has open. It is not part of a
+// sample because its cost grows with the number. It is safe for concurrent use.
+func (r *Reader) OpenFiles() (n int, ok bool) { return openFiles(r.root) }
 
-// none is the runtime's own "no limit".
-const none = math.MaxInt64
+// noLimit is the runtime's value for GOMEMLIMIT=off.
+const noLimit = math.MaxInt64

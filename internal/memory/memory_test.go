@@ -2,85 +2,85 @@ package memory
 
 import (
 	"io/fs"
-	"math"
 	"os"
 	"testing"
 	"testing/fstest"
 )
 
-func TestLower(t *testing.T) {
+func TestMinKnown(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name       string
-		a, b, want Value
+		a, b, want Size
 	}{
-		{"neither", Value{}, Value{}, Value{}},
-		{"only a", known(1), Value{}, known(1)},
-		{"only b", Value{}, known(1), known(1)},
+		{"neither", Size{}, Size{}, Size{}},
+		{"only a", known(1), Size{}, known(1)},
+		{"only b", Size{}, known(1), known(1)},
 		{"a lower", known(1), known(2), known(1)},
 		{"b lower", known(2), known(1), known(1)},
 		{"a zero is lower", known(0), known(1), known(0)},
-		{"a missing one is not", Value{N: 0}, known(1), known(1)},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			if got := lower(tt.a, tt.b); got != tt.want {
-				t.Errorf("lower(%v, %v) = %v, want %v", tt.a, tt.b, got, tt.want)
+			if got := minKnown(tt.a, tt.b); got != tt.want {
+				t.Errorf("minKnown(%v, %v) = %v, want %v", tt.a, tt.b, got, tt.want)
 			}
 		})
 	}
 }
 
-// TestReaderWithoutKernel has no /proc: the runtime's figures stand alone.
+// TestReaderWithoutKernel has no /proc, so that the sample has the runtime's figures only.
 func TestReaderWithoutKernel(t *testing.T) {
-	restoreLimit(t)
-	s := NewReader(fstest.MapFS{}, 0).Read()
-	if s.RSS != s.Go || s.RSSSource != "runtime" {
-		t.Errorf("Read() has RSS %d from %q, want Go, %d, from the runtime", s.RSS, s.RSSSource, s.Go)
+	t.Parallel()
+	s := NewReader(fstest.MapFS{}).Read()
+	if s.RSSBytes != s.GoBytes || s.RSSSource != RuntimeRSS {
+		t.Errorf("Read() = RSSBytes %d, RSSSource %q, want GoBytes, %d, %q",
+			s.RSSBytes, s.RSSSource, s.GoBytes, RuntimeRSS)
 	}
-	if s.Container != (Container{}) || s.GoLimit != (Value{}) || s.GoLimitSource != "none" {
-		t.Errorf("Read() has Container %+v, GoLimit %v from %q, want none", s.Container, s.GoLimit, s.GoLimitSource)
+	if s.Container != (Container{}) {
+		t.Errorf("Read() = Container %+v, want an empty one", s.Container)
 	}
 }
 
 func TestReaderCaptured(t *testing.T) {
-	restoreLimit(t)
-	s := NewReader(captured("docker1-host"), math.MaxInt64).Read()
-	if want := int64(331 * os.Getpagesize()); s.RSS != want || s.RSSSource != "kernel" {
-		t.Errorf("Read() has RSS %d from %q, want %d from the kernel", s.RSS, s.RSSSource, want)
+	t.Parallel()
+	s := NewReader(captured("docker1-host")).Read()
+	if want := int64(331 * os.Getpagesize()); s.RSSBytes != want || s.RSSSource != KernelRSS {
+		t.Errorf("Read() = RSSBytes %d, RSSSource %q, want %d, %q",
+			s.RSSBytes, s.RSSSource, want, KernelRSS)
 	}
-	if got, want := s.Container.Cap(), known(64*mib); got != want {
-		t.Errorf("Read() has Cap %v, want %v", got, want)
+	if got, want := s.Container.EffectiveLimit(), known(64*mib); got != want {
+		t.Errorf("Read().Container.EffectiveLimit() = %v, want %v", got, want)
 	}
-	if s.Heap <= 0 || s.Go <= s.Heap {
-		t.Errorf("Read() has Heap %d, Go %d, want 0 < Heap < Go", s.Heap, s.Go)
+	if s.HeapBytes <= 0 || s.GoBytes <= s.HeapBytes {
+		t.Errorf("Read() = HeapBytes %d, GoBytes %d, want 0 < HeapBytes < GoBytes",
+			s.HeapBytes, s.GoBytes)
+	}
+	if s.Goroutines < 1 || s.CPU <= 0 {
+		t.Errorf("Read() = Goroutines %d, CPU %v, want more than 0", s.Goroutines, s.CPU)
 	}
 }
 
-// TestReaderLowestLimit: the runtime's limit follows the lowest limit, whichever cgroup is
-// the fullest.
+// TestReaderLowestLimit has the lowest limit in another cgroup than the fullest one.
 func TestReaderLowestLimit(t *testing.T) {
-	restoreLimit(t)
-	s := NewReader(machine("0::/a/b\n", mount2, "sys/fs/cgroup", map[string]string{
+	t.Parallel()
+	c := NewReader(newMachine("0::/a/b\n", mount2, "sys/fs/cgroup", files{
 		"a/memory.max": "209715200\n", "a/memory.current": "190000000\n",
 		"a/b/memory.max": "67108864\n", "a/b/memory.current": "1000000\n",
-	}), 0).Read()
-	if got, want := s.Container.Limit, known(200*mib); got != want {
-		t.Errorf("Read() has Container.Limit %v, want the parent's, %v", got, want)
-	}
-	if got, want := s.GoLimit, known(64*mib/5*4); got != want || s.GoLimitSource != "container" {
-		t.Errorf("Read() has GoLimit %v from %q, want %v from container", got, s.GoLimitSource, want)
+	})).Read().Container
+	if c.Limit != known(200*mib) || c.LowestLimit != known(64*mib) {
+		t.Errorf("Read() = Limit %v, LowestLimit %v, want the parent's, %v, and %v",
+			c.Limit, c.LowestLimit, known(200*mib), known(64*mib))
 	}
 }
 
-// TestReaderAllocs holds a sample to no garbage: it is taken every second for as
-// long as the service runs.
+// TestReaderAllocs allows a sample no garbage, because one is taken every second for as long as
+// the service runs.
 func TestReaderAllocs(t *testing.T) {
-	restoreLimit(t)
 	for _, tt := range []struct {
 		name string
 		root fs.FS
-		max  float64
+		want float64 // at most
 	}{
 		{"this machine", os.DirFS("/"), 0},
 		{"v1", captured("cgroup1-nested"), 0},
@@ -92,29 +92,36 @@ func TestReaderAllocs(t *testing.T) {
 		{"no files", fstest.MapFS{}, 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			r := NewReader(tt.root, math.MaxInt64)
+			r := NewReader(tt.root)
 			r.Read() // opens the files
-			if got := testing.AllocsPerRun(100, func() { r.Read() }); got > tt.max {
-				t.Errorf("Read() allocates %v times, want at most %v", got, tt.max)
+			if got := testing.AllocsPerRun(100, func() { r.Read() }); got > tt.want {
+				t.Errorf("AllocsPerRun(Read) = %v, want at most %v", got, tt.want)
 			}
 		})
 	}
 }
 
-// TestFileAppears: the memory controller can be switched on while the service runs.
-func TestFileAppears(t *testing.T) {
+func TestContainerUsedPercent(t *testing.T) {
 	t.Parallel()
-	root := fstest.MapFS{}
-	f := file{root: root, name: "memory.max"}
-	if got := f.read(); got != nil {
-		t.Fatalf("read() = %q without a file, want nil", got)
+	for _, tt := range []struct {
+		name      string
+		container Container
+		want      float64
+		ok        bool
+	}{
+		{"limit", Container{WorkingSet: known(30), Limit: known(40)}, 75, true},
+		{"high is lower", Container{WorkingSet: known(30), Limit: known(40), High: known(20)}, 150, true},
+		{"nothing used", Container{WorkingSet: known(0), Limit: known(40)}, 0, true},
+		{"no limit", Container{WorkingSet: known(30)}, 0, false},
+		{"no working set", Container{Usage: known(30), Limit: known(40)}, 0, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			got, ok := tt.container.UsedPercent()
+			if ok != tt.ok || ok && got != tt.want {
+				t.Errorf("UsedPercent() of %+v = %v, %v, want %v, %v",
+					tt.container, got, ok, tt.want, tt.ok)
+			}
+		})
 	}
-	root["memory.max"] = &fstest.MapFile{Data: []byte("1024\n")}
-	for i := range 10 {
-		if got := f.read(); got != nil {
-			t.Logf("seen at read %d", i+2)
-			return
-		}
-	}
-	t.Error("a file that appeared is not seen in ten reads")
 }

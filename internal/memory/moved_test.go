@@ -1,98 +1,44 @@
 package memory
 
 import (
-	"io"
-	"io/fs"
 	"path"
-	"syscall"
 	"testing"
-	"testing/fstest"
 )
 
-// mover is a system that counts its open files, and whose cgroups can be removed while
-// their files are open.
-type mover struct {
-	fstest.MapFS
-	open map[string]int // descriptors, by name
-}
-
-// newMover returns a system with cgroups a, b and b/c of 64, 128 and 256 MiB; the process
-// is in a.
-func newMover() mover {
-	files := map[string]string{}
+// newMovable returns a system with cgroups a, b and b/c of 64, 128 and 256 MiB. The process is
+// in a.
+func newMovable() fakeSystem {
+	all := files{}
 	for group, limit := range map[string]string{
 		"a": "67108864\n", "b": "134217728\n", "b/c": "268435456\n",
 	} {
-		files[group+"/memory.max"] = limit
-		files[group+"/memory.high"] = "max\n"
-		files[group+"/memory.current"] = "1000000\n"
-		files[group+"/memory.peak"] = "1000000\n"
-		files[group+"/memory.stat"] = "inactive_file 0\nactive_file 0\nslab_reclaimable 0\n"
+		all[group+"/memory.max"] = limit
+		all[group+"/memory.high"] = "max\n"
+		all[group+"/memory.current"] = "1000000\n"
+		all[group+"/memory.peak"] = "1000000\n"
+		all[group+"/memory.stat"] = "inactive_file 0\nactive_file 0\nslab_reclaimable 0\n"
 	}
-	return mover{machine("0::/a\n", mount2, "sys/fs/cgroup", files), map[string]int{}}
+	return newMachine("0::/a\n", mount2, "sys/fs/cgroup", all)
 }
 
-func (m mover) move(cgroup string) { m.MapFS["proc/self/cgroup"].Data = []byte(cgroup) }
-
-func (m mover) remove(group string) {
-	for name := range m.MapFS {
+func removeCgroup(s fakeSystem, group string) {
+	for name := range s.MapFS {
 		if path.Dir(name) == "sys/fs/cgroup/"+group {
-			delete(m.MapFS, name)
+			delete(s.MapFS, name)
 		}
 	}
-}
-
-func (m mover) descriptors() int {
-	n := 0
-	for _, open := range m.open {
-		n += open
-	}
-	return n
-}
-
-func (m mover) Open(name string) (fs.File, error) {
-	f, err := m.MapFS.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	m.open[name]++
-	return &movedFile{f, m, name}, nil
-}
-
-type movedFile struct {
-	fs.File
-	system mover
-	name   string
-}
-
-// ReadAt reads what the file says now, as the kernel's files do.
-func (f *movedFile) ReadAt(b []byte, off int64) (int, error) {
-	file, ok := f.system.MapFS[f.name]
-	if !ok {
-		return 0, syscall.ENODEV
-	}
-	n := copy(b, file.Data[min(int(off), len(file.Data)):])
-	if n < len(b) {
-		return n, io.EOF
-	}
-	return n, nil
-}
-
-func (f *movedFile) Close() error {
-	f.system.open[f.name]--
-	return f.File.Close()
 }
 
 // TestContainerMoved moves the process to another cgroup, back and forth, and counts the
 // reads until it is noticed.
 func TestContainerMoved(t *testing.T) {
 	t.Parallel()
-	system := newMover()
+	system := newMovable()
 	c := newContainer(system)
 	if got := c.read().Limit; got != known(64*mib) {
 		t.Fatalf("read() has Limit %v, want 64 MiB", got)
 	}
-	before := system.descriptors()
+	before := system.openFiles()
 	for _, tt := range []struct {
 		name, cgroup string
 		want         int64
@@ -102,7 +48,7 @@ func TestContainerMoved(t *testing.T) {
 		{"to b/c, fuller is b", "0::/b/c\n", 128 * mib},
 		{"to a again", "0::/a\n", 64 * mib},
 	} {
-		system.move(tt.cgroup)
+		system.write("proc/self/cgroup", tt.cgroup)
 		reads := 1
 		for c.read().Limit != known(tt.want) && reads <= findEvery {
 			reads++
@@ -111,8 +57,9 @@ func TestContainerMoved(t *testing.T) {
 			t.Errorf("%s: not noticed in %d reads", tt.name, findEvery)
 		}
 	}
-	if got := system.descriptors(); got != before {
-		t.Errorf("%d files are open after the moves, want %d as before: %v", got, before, system.open)
+	if got := system.openFiles(); got != before {
+		t.Errorf("openFiles() after the moves = %d, want %d as before: %v",
+			got, before, system.descriptors)
 	}
 }
 
@@ -124,7 +71,7 @@ func TestContainerMovedAndRemoved(t *testing.T) {
 		want         Container
 	}{
 		{"to b", "0::/b\n", alone(Container{
-			Source: "cgroup2", Usage: known(1000000), WorkingSet: known(1000000),
+			Source: Cgroup2, Usage: known(1000000), WorkingSet: known(1000000),
 			Unreclaimable: known(1000000), Peak: known(1000000), Limit: known(128 * mib),
 		})},
 		{"to the root, which has no files", "0::/\n", Container{}},
@@ -132,17 +79,17 @@ func TestContainerMovedAndRemoved(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			system := newMover()
+			system := newMovable()
 			c := newContainer(system)
 			c.read()
-			before := system.descriptors()
-			system.move(tt.cgroup)
-			system.remove("a")
+			before := system.openFiles()
+			system.write("proc/self/cgroup", tt.cgroup)
+			removeCgroup(system, "a")
 			if got := c.read(); got != tt.want {
 				t.Errorf("read() = %+v, want %+v", got, tt.want)
 			}
-			if got := system.descriptors(); got > before {
-				t.Errorf("%d files are open, want at most %d: %v", got, before, system.open)
+			if got := system.openFiles(); got > before {
+				t.Errorf("openFiles() = %d, want at most %d: %v", got, before, system.descriptors)
 			}
 		})
 	}
@@ -152,12 +99,12 @@ func TestContainerMovedAndRemoved(t *testing.T) {
 // of the memory controller stay open.
 func TestContainerNotMoved(t *testing.T) {
 	t.Parallel()
-	system := newMover()
-	system.move("2:pids:/x\n0::/a\n")
+	system := newMovable()
+	system.write("proc/self/cgroup", "2:pids:/x\n0::/a\n")
 	c := newContainer(system)
 	want := c.read()
 	file := c.groups[0].limit.open
-	system.move("2:pids:/y\n0::/a\n")
+	system.write("proc/self/cgroup", "2:pids:/y\n0::/a\n")
 	for range 2 * findEvery {
 		if got := c.read(); got != want {
 			t.Fatalf("read() = %+v, want %+v", got, want)

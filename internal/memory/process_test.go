@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"io/fs"
-	"math"
 	"os"
 	"strconv"
 	"testing"
@@ -15,25 +14,27 @@ func TestResidentPages(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name, statm string
-		want        Value
+		want        int64
+		ok          bool
 	}{
-		{"captured", "660 331 305 5 0 123 0\n", known(331)},
-		{"zero", "0 0 0 0 0 0 0\n", known(0)},
-		{"two fields and more to come", "660 331 ", known(331)},
-		{"empty", "", Value{}},
-		{"newline", "\n", Value{}},
-		{"one field", "660\n", Value{}},
-		{"cut in the first field", "66", Value{}},
-		{"cut in the second", "660 33", Value{}},
-		{"two spaces", "660  331 305\n", Value{}},
-		{"negative", "660 -331 305\n", Value{}},
-		{"huge", "660 9223372036854775808 305\n", Value{}},
-		{"unit", "660 331kB 305\n", Value{}},
+		{"captured", "660 331 305 5 0 123 0\n", 331, true},
+		{"zero", "0 0 0 0 0 0 0\n", 0, true},
+		{"two fields and more to come", "660 331 ", 331, true},
+		{"empty", "", 0, false},
+		{"newline", "\n", 0, false},
+		{"one field", "660\n", 0, false},
+		{"cut in the first field", "66", 0, false},
+		{"cut in the second", "660 33", 0, false},
+		{"two spaces", "660  331 305\n", 0, false},
+		{"negative", "660 -331 305\n", 0, false},
+		{"huge", "660 9223372036854775808 305\n", 0, false},
+		{"unit", "660 331kB 305\n", 0, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			if got := residentPages([]byte(tt.statm)); got != tt.want {
-				t.Errorf("residentPages(%q) = %v, want %v", tt.statm, got, tt.want)
+			if got, ok := residentPages([]byte(tt.statm)); got != tt.want || ok != tt.ok {
+				t.Errorf("residentPages(%q) = %v, %v, want %v, %v",
+					tt.statm, got, ok, tt.want, tt.ok)
 			}
 		})
 	}
@@ -46,7 +47,7 @@ func TestProcessRSS(t *testing.T) {
 		t.Errorf("rss() = %v, want %v", got, want)
 	}
 	p = newProcess(fstest.MapFS{})
-	if got := p.rss(); got != (Value{}) {
+	if got := p.rss(); got != (Size{}) {
 		t.Errorf("rss() without /proc = %v, want nothing", got)
 	}
 }
@@ -63,20 +64,22 @@ func TestOpenFiles(t *testing.T) {
 	for _, tt := range []struct {
 		name string
 		root fs.FS
-		want Value
+		want int
+		ok   bool
 	}{
-		{"its own alone", fds(1), known(0)},
-		{"three and its own", fds(4), known(3)},
-		{"many", fds(300), known(299)},
-		{"a multiple of what is read at once", fds(128), known(127)},
-		{"not even its own", fds(0), Value{}},
-		{"no /proc", fstest.MapFS{}, Value{}},
-		{"not a directory", fstest.MapFS{"proc/self/fd": &fstest.MapFile{}}, Value{}},
+		{"its own alone", fds(1), 0, true},
+		{"three and its own", fds(4), 3, true},
+		{"many", fds(300), 299, true},
+		{"a multiple of what is read at once", fds(128), 127, true},
+		{"not even its own", fds(0), 0, false},
+		{"no /proc", fstest.MapFS{}, 0, false},
+		{"not a directory", fstest.MapFS{"proc/self/fd": &fstest.MapFile{}}, 0, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			if got := NewReader(tt.root, math.MaxInt64).OpenFiles(); got != tt.want {
-				t.Errorf("OpenFiles() = %v, want %v", got, tt.want)
+			got, ok := NewReader(tt.root).OpenFiles()
+			if ok != tt.ok || ok && got != tt.want {
+				t.Errorf("OpenFiles() = %v, %v, want %v, %v", got, ok, tt.want, tt.ok)
 			}
 		})
 	}
@@ -84,23 +87,28 @@ func TestOpenFiles(t *testing.T) {
 
 func FuzzResidentPages(f *testing.F) {
 	for _, seed := range []string{
-		"", "\n", " ", "  ", "1", "1 2", "1 2 ", "1 2 3 4 5 6 7\n", "1 -2 3\n", "1 +2 3\n", "1 9223372036854775807 3\n",
+		"", "\n", " ", "  ", "1", "1 2", "1 2 ", "1 2 3 4 5 6 7\n",
+		"1 -2 3\n", "1 +2 3\n", "1 9223372036854775807 3\n",
 		"1 9223372036854775808 3\n", "1 2kB 3\n", "x 2 3\n",
 	} {
 		f.Add([]byte(seed))
 	}
 	addCaptured(f, "proc/self/statm")
 	f.Fuzz(func(t *testing.T, statm []byte) {
-		got := residentPages(statm)
-		if !got.OK && got.N != 0 {
-			t.Errorf("residentPages(%q) = %v, want 0 for nothing", statm, got)
+		got, ok := residentPages(statm)
+		if !ok && got != 0 {
+			t.Errorf("residentPages(%q) = %v, false, want 0, false", statm, got)
 		}
-		if got.OK {
+		if ok {
 			second := bytes.TrimLeft(bytes.Split(statm, []byte(" "))[1], "0")
-			if want := bytes.TrimLeft(strconv.AppendInt(nil, got.N, 10), "0"); !bytes.Equal(second, want) {
-				t.Errorf("residentPages(%q) = %v, want the second field", statm, got)
+			digits := bytes.TrimLeft(strconv.AppendInt(nil, got, 10), "0")
+			if !bytes.Equal(second, digits) {
+				t.Errorf("residentPages(%q) = %v, true, want the second field", statm, got)
 			}
 		}
-		checkCut(t, statm, residentPages)
+		checkCut(t, statm, func(b []byte) Size {
+			pages, ok := residentPages(b)
+			return Size{pages, ok}
+		})
 	})
 }

@@ -6,43 +6,50 @@ import (
 	"time"
 )
 
-// Releaser decides when memory that a burst of connections left behind goes back to the
-// kernel. The runtime's own scavenger keeps what a past peak needed: after 4,000
-// connections closed, RSS stood at 84 MB for over a minute.
+// Releaser returns memory to the kernel after a burst of connections. The runtime's own
+// scavenger keeps as much as the last peak needed: after 4,000 connections closed, RSS stood
+// at 84 MB for over a minute.
 type Releaser struct {
-	base     int64     // Sample.Go at start, or after the last release
-	above    time.Time // since when Sample.Go has stood above base; zero when it does not
-	peak     int       // most connections since then
-	released time.Time
+	baseBytes  int64     // GoBytes at the start or after the last release
+	aboveSince time.Time // when GoBytes rose above baseBytes; zero if it is not above
+	peak       int       // most open connections since then
+	releasedAt time.Time
+	due        bool
 }
 
 const (
-	releaseOver  = 1 << 20 // bytes above base
+	releaseBytes = 1 << 20 // above baseBytes
 	releaseAfter = 30 * time.Second
 	releaseEvery = time.Minute
 )
 
-// Observe takes a sample's Go memory and the number of open connections, and says
-// whether to Release before the next.
-func (r *Releaser) Observe(now time.Time, goBytes int64, open int) bool {
-	if r.base == 0 {
-		r.base = goBytes
+// Observe decides from a sample's GoBytes and the number of open connections whether memory
+// is to be released.
+func (r *Releaser) Observe(now time.Time, goBytes int64, open int) {
+	if r.baseBytes == 0 {
+		r.baseBytes = goBytes
 	}
 	r.peak = max(r.peak, open)
-	if goBytes-r.base < releaseOver {
-		r.above = time.Time{}
-		return false
+	if goBytes-r.baseBytes < releaseBytes {
+		r.aboveSince, r.due = time.Time{}, false
+		return
 	}
-	if r.above.IsZero() {
-		r.above = now
+	if r.aboveSince.IsZero() {
+		r.aboveSince = now
 	}
-	return now.Sub(r.above) >= releaseAfter && now.Sub(r.released) >= releaseEvery && open*4 < r.peak
+	r.due = now.Sub(r.aboveSince) >= releaseAfter &&
+		now.Sub(r.releasedAt) >= releaseEvery && open*4 < r.peak
 }
 
-// Release gives back what can be: one collection would leave the victims that sync.Pool
-// keeps for one more, and FreeOSMemory begins with the second.
-func (r *Releaser) Release(now time.Time) {
+// ReleaseIfDue releases memory if the last call of Observe decided so, and reports whether
+// it did. It collects twice, because a single collection leaves what sync.Pool keeps for one
+// more; FreeOSMemory starts with the second.
+func (r *Releaser) ReleaseIfDue(now time.Time) bool {
+	if !r.due {
+		return false
+	}
 	runtime.GC()
 	debug.FreeOSMemory()
-	*r = Releaser{released: now}
+	*r = Releaser{releasedAt: now}
+	return true
 }

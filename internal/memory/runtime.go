@@ -5,28 +5,25 @@ import (
 	"runtime/metrics"
 )
 
-// GC is what the garbage collector did.
+// GC describes the garbage collector's work.
 type GC struct {
-	Cycles int64 // completed, since the start
+	Cycles int64 // completed since the start
 
-	// CPUPercent is the collector's share of the CPU time that the program and its
-	// collector used over the last 10 s. Time that the collector took from idle
-	// processors counts for neither. 0 without a collection in that time.
+	// CPUPercent is the percentage of the program's CPU time that the collector took in the
+	// last 10 s, apart from work on otherwise idle processors.
 	CPUPercent float64
 
-	// LimiterActive says that the collector hit its own bound of half the CPU
-	// (/gc/limiter/last-enabled) in the last 10 s: it cannot keep the heap under
-	// GOMEMLIMIT any more.
+	// LimiterActive reports whether the collector hit its cap of 50% of the CPU in the last
+	// 10 s (/gc/limiter/last-enabled). It can then no longer keep the heap within GOMEMLIMIT.
 	LimiterActive bool
 }
 
-// window is how many samples back GC looks: 10 s at one sample a second.
+// window is the number of samples that GC covers, 10 s at one sample per second.
 const window = 10
 
-// The metrics that the runtime is asked for, in the order of their names below.
+// The runtime/metrics that are read, in the order of their names below.
 const (
 	metricHeapLive = iota
-	metricLimit
 	metricCycles
 	metricLimiter
 	metricGCTotal
@@ -49,17 +46,16 @@ type runtimeReader struct {
 	reads   int
 }
 
-// gcPoint is where the collector's counters stood at one sample.
+// gcPoint has the collector's counters at one sample.
 type gcPoint struct {
 	gc, user float64 // CPU seconds
-	limiter  uint64  // the cycle in which the limiter was last on
+	limiter  uint64  // the last cycle in which the limiter was active
 }
 
 func newRuntimeReader() runtimeReader {
 	r := runtimeReader{}
 	for i, name := range [metricCount]string{
 		metricHeapLive: "/gc/heap/live:bytes",
-		metricLimit:    "/gc/gomemlimit:bytes",
 		metricCycles:   "/gc/cycles/total:gc-cycles",
 		metricLimiter:  "/gc/limiter/last-enabled:gc-cycle",
 		metricGCTotal:  "/cpu/classes/gc/total:cpu-seconds",
@@ -78,29 +74,26 @@ func newRuntimeReader() runtimeReader {
 	return r
 }
 
-// read fills in the runtime's part of s. It stops the world for the 15-35 us that
-// ReadMemStats takes.
+// read fills in the runtime's part of s. runtime.ReadMemStats stops the world for 15-35 us.
 func (r *runtimeReader) read(s *Sample) {
 	metrics.Read(r.samples[:])
+	s.Goroutines = runtime.NumGoroutine()
 	s.GC.Cycles = int64(r.uint(metricCycles))
 	if s.GC.Cycles > 0 {
-		s.HeapLive = Value{int64(r.uint(metricHeapLive)), true}
+		s.HeapLive = Size{int64(r.uint(metricHeapLive)), true}
 		runtime.ReadMemStats(&r.stats)
 	} else {
 		r.memStats()
 	}
 
-	s.Heap = int64(r.stats.HeapAlloc)
-	s.HeapSys = int64(r.stats.HeapSys)
-	s.Sys = int64(r.stats.Sys)
-	s.Go = int64(r.stats.Sys - r.stats.HeapReleased)
-	s.HeapReleased = int64(r.stats.HeapReleased)
-	s.AllocTotal = int64(r.stats.TotalAlloc)
-	if n := r.stats.NextGC; n < none/2 { // else it is "no limit" less a few percent, for GOGC=off
-		s.NextGC = Value{int64(n), true}
-	}
-	if n := r.uint(metricLimit); n < none {
-		s.GoLimit = Value{int64(n), true}
+	s.HeapBytes = int64(r.stats.HeapAlloc)
+	s.HeapSysBytes = int64(r.stats.HeapSys)
+	s.SysBytes = int64(r.stats.Sys)
+	s.GoBytes = int64(r.stats.Sys - r.stats.HeapReleased)
+	s.HeapReleasedBytes = int64(r.stats.HeapReleased)
+	s.AllocTotalBytes = int64(r.stats.TotalAlloc)
+	if n := r.stats.NextGC; n < noLimit/2 { // above that, GOGC is off
+		s.NextGC = Size{int64(n), true}
 	}
 
 	now := gcPoint{
@@ -111,8 +104,8 @@ func (r *runtimeReader) read(s *Sample) {
 	s.GC.CPUPercent, s.GC.LimiterActive = now.since(r.lookBack(now))
 }
 
-// lookBack keeps now and returns where the counters stood a window ago, or at the
-// first sample as long as there are fewer. The first one has only itself.
+// lookBack records now and returns the counters a window ago, or those of the first sample if
+// there are fewer.
 func (r *runtimeReader) lookBack(now gcPoint) gcPoint {
 	then := now
 	if r.reads > 0 {
@@ -123,15 +116,15 @@ func (r *runtimeReader) lookBack(now gcPoint) gcPoint {
 	return then
 }
 
-// since is what the collector did from then to p.
+// since returns the collector's work from then to p.
 func (p gcPoint) since(then gcPoint) (cpuPercent float64, limiterActive bool) {
 	return share(p.gc-then.gc, p.user-then.user), p.limiter > then.limiter
 }
 
-// memStats fills in what ReadMemStats would, from the same counters. ReadMemStats first
-// empties the allocator's caches, as a collection does, and the lists that take them up
-// stay: 0.4 MB of RSS that a program at rest need not pay. The price is that Heap
-// leaves out what those caches hold, up to 0.25 MB, until the first collection.
+// memStats sets stats as ReadMemStats does, from the same counters. ReadMemStats first flushes
+// the allocator's caches, as a collection does, to lists that stay, which costs 0.4 MB of RSS.
+// Before the first collection memStats avoids that, and HeapAlloc leaves out up to 0.25 MB in
+// the caches.
 func (r *runtimeReader) memStats() {
 	r.stats.HeapAlloc = r.uint(metricObjects)
 	r.stats.HeapReleased = r.uint(metricReleased)
@@ -141,7 +134,7 @@ func (r *runtimeReader) memStats() {
 	r.stats.NextGC = r.uint(metricGoal)
 }
 
-// share is the percentage that part is of part and rest together.
+// share returns part as a percentage of part and rest together.
 func share(part, rest float64) float64 {
 	if part <= 0 {
 		return 0

@@ -20,35 +20,43 @@ func TestRuntimeHeap(t *testing.T) {
 	r := newRuntimeReader()
 	runtime.GC() // a sample before it need not have HeapLive
 	before := readRuntime(&r)
-	if before.Heap <= 0 || before.Heap > before.HeapSys || before.Heap >= before.Go {
-		t.Errorf("read() has Heap %d, HeapSys %d, Go %d, want 0 < Heap <= HeapSys, Heap < Go", before.Heap, before.HeapSys, before.Go)
+	if before.HeapBytes <= 0 || before.HeapBytes > before.HeapSysBytes ||
+		before.HeapBytes >= before.GoBytes {
+		t.Errorf("read() has HeapBytes %d, HeapSysBytes %d, GoBytes %d, "+
+			"want 0 < HeapBytes <= HeapSysBytes, HeapBytes < GoBytes",
+			before.HeapBytes, before.HeapSysBytes, before.GoBytes)
 	}
-	if !before.HeapLive.OK || before.HeapLive.N <= 0 {
+	if !before.HeapLive.Known || before.HeapLive.Bytes <= 0 {
 		t.Errorf("read() after a collection has HeapLive %v, want more than 0", before.HeapLive)
 	}
 	if before.GC.Cycles < 1 {
 		t.Errorf("read() after a collection has %d cycles, want 1 or more", before.GC.Cycles)
 	}
 
-	if before.Sys-before.HeapReleased != before.Go || before.NextGC.N < before.HeapLive.N {
-		t.Errorf("read() has Sys %d, HeapReleased %d, Go %d, want the difference; NextGC %v, want at least HeapLive, %v",
-			before.Sys, before.HeapReleased, before.Go, before.NextGC, before.HeapLive)
+	if got := before.SysBytes - before.HeapReleasedBytes; got != before.GoBytes {
+		t.Errorf("read() has SysBytes - HeapReleasedBytes %d, want GoBytes, %d",
+			got, before.GoBytes)
+	}
+	if before.NextGC.Bytes < before.HeapLive.Bytes {
+		t.Errorf("read() has NextGC %v, want at least HeapLive, %v",
+			before.NextGC, before.HeapLive)
 	}
 
 	kept := make([]byte, 8*mib)
 	runtime.GC()
 	after := readRuntime(&r)
 	if after.GC.Cycles <= before.GC.Cycles {
-		t.Errorf("read() after another collection has %d cycles, want over %d", after.GC.Cycles, before.GC.Cycles)
+		t.Errorf("read() after another collection has %d cycles, want more than %d",
+			after.GC.Cycles, before.GC.Cycles)
 	}
-	if got := after.HeapLive.N - before.HeapLive.N; got < 7*mib {
-		t.Errorf("8 MiB more: HeapLive grew by %d, want it to show", got)
+	if got := after.HeapLive.Bytes - before.HeapLive.Bytes; got < 7*mib {
+		t.Errorf("HeapLive with 8 MiB more grew by %d, want at least 7 MiB", got)
 	}
-	if got := after.Heap - before.Heap; got < 7*mib {
-		t.Errorf("8 MiB more: Heap grew by %d, want it to show", got)
+	if got := after.HeapBytes - before.HeapBytes; got < 7*mib {
+		t.Errorf("HeapBytes with 8 MiB more grew by %d, want at least 7 MiB", got)
 	}
-	if got := after.AllocTotal - before.AllocTotal; got < 8*mib || got > 9*mib {
-		t.Errorf("8 MiB more: AllocTotal grew by %d, want it to show", got)
+	if got := after.AllocTotalBytes - before.AllocTotalBytes; got < 8*mib || got > 9*mib {
+		t.Errorf("AllocTotalBytes with 8 MiB more grew by %d, want 8 to 9 MiB", got)
 	}
 	runtime.KeepAlive(kept)
 }
@@ -56,16 +64,16 @@ func TestRuntimeHeap(t *testing.T) {
 // TestNextGC: with no collector there is no next collection.
 func TestNextGC(t *testing.T) {
 	restoreLimit(t)
-	debug.SetMemoryLimit(none)
+	debug.SetMemoryLimit(noLimit)
 	percent := debug.SetGCPercent(-1)
 	r := newRuntimeReader()
 	runtime.GC()
-	if got := readRuntime(&r).NextGC; got != (Value{}) {
-		t.Errorf("without a collector: NextGC = %v, want none", got)
+	if got := readRuntime(&r).NextGC; got != (Size{}) {
+		t.Errorf("NextGC without a collector = %v, want unknown", got)
 	}
 	debug.SetGCPercent(max(percent, 100))
-	if got := readRuntime(&r).NextGC; !got.OK {
-		t.Error("with a collector: NextGC is missing")
+	if got := readRuntime(&r).NextGC; !got.Known {
+		t.Errorf("NextGC with a collector = %v, want known", got)
 	}
 	debug.SetGCPercent(percent)
 }
@@ -76,7 +84,7 @@ func TestHeapLiveBeforeFirstCollection(t *testing.T) {
 	r := newRuntimeReader()
 	s := readRuntime(&r)
 	if s.GC.Cycles == 0 {
-		if s.HeapLive != (Value{}) || s.GC.CPUPercent != 0 || s.GC.LimiterActive {
+		if s.HeapLive != (Size{}) || s.GC.CPUPercent != 0 || s.GC.LimiterActive {
 			t.Errorf("read() before a collection has HeapLive %v, GC %+v, want nothing", s.HeapLive, s.GC)
 		}
 		return
@@ -182,7 +190,8 @@ func TestSince(t *testing.T) {
 			t.Parallel()
 			percent, limiter := tt.now.since(tt.then)
 			if percent != tt.percent || limiter != tt.limiter {
-				t.Errorf("%+v.since(%+v) = %v, %v, want %v, %v", tt.now, tt.then, percent, limiter, tt.percent, tt.limiter)
+				t.Errorf("%+v.since(%+v) = %v, %v, want %v, %v",
+					tt.now, tt.then, percent, limiter, tt.percent, tt.limiter)
 			}
 		})
 	}

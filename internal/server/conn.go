@@ -35,7 +35,7 @@ const (
 // kernel hold beyond the connection's place in the table.
 type conn struct {
 	*net.TCPConn
-	table *Connections
+	table *connections
 	lines atomic.Int32 // sent since the last answer
 }
 
@@ -67,7 +67,7 @@ func (c *conn) Write(p []byte) (int, error) {
 // panics with http.ErrAbortHandler, which ends the connection's goroutine and is not logged.
 func (c *conn) CloseWrite() error {
 	c.TCPConn.CloseWrite()
-	if !c.table.filled(2) {
+	if !c.table.halfFull() {
 		c.await(refusalTimeout, func(uintptr) bool { return false })
 	}
 	panic(http.ErrAbortHandler)

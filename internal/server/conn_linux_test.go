@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"io"
 	"net"
 	"net/http"
@@ -26,7 +27,8 @@ func (r *running) dialNarrow(t *testing.T) net.Conn {
 	return conn
 }
 
-// TestSmallSocketBuffers: the kernel doubles what it is asked for, to count its own part.
+// TestSmallSocketBuffers allows for the kernel, which doubles what it is asked for to count its
+// own part.
 func TestSmallSocketBuffers(t *testing.T) {
 	t.Parallel()
 	ln, err := Listen("tcp", "127.0.0.1:0")
@@ -49,7 +51,9 @@ func TestSmallSocketBuffers(t *testing.T) {
 		t.Fatal(err)
 	}
 	raw.Control(func(fd uintptr) {
-		for name, option := range map[string]int{"SO_SNDBUF": syscall.SO_SNDBUF, "SO_RCVBUF": syscall.SO_RCVBUF} {
+		for name, option := range map[string]int{
+			"SO_SNDBUF": syscall.SO_SNDBUF, "SO_RCVBUF": syscall.SO_RCVBUF,
+		} {
 			got, err := syscall.GetsockoptInt(int(fd), syscall.SOL_SOCKET, option)
 			if err != nil || got > 2*socketBuffer {
 				t.Errorf("%s = %d, %v, want at most %d", name, got, err, 2*socketBuffer)
@@ -69,7 +73,7 @@ func TestCloseWaits(t *testing.T) {
 	io.WriteString(conn, lastMetrics)
 	r.waitOpen(t, 1)
 	time.Sleep(200 * time.Millisecond)
-	if got := r.connections.Count().Open; got != 1 {
+	if got := r.open(); got != 1 {
 		t.Fatalf("%d connections in the table while one has not taken its answer, want 1", got)
 	}
 	if n, err := readToEnd(conn); n < 3000 || err != nil {
@@ -93,7 +97,7 @@ func TestCloseGivesUp(t *testing.T) {
 			io.WriteString(conn, request)
 			r.waitOpen(t, 1)
 			time.Sleep(lingerTimeout)
-			for deadline := time.Now().Add(15 * time.Second); r.connections.Count().Open > 0; {
+			for deadline := time.Now().Add(15 * time.Second); r.open() > 0; {
 				if time.Now().After(deadline) {
 					t.Fatal("the connection is kept")
 				}
@@ -130,7 +134,7 @@ func TestCloseWithoutAck(t *testing.T) {
 	io.WriteString(conn, "GET /healthz HTTP/1.0\r\n\r\n")
 	r.waitOpen(t, 1)
 	time.Sleep(lingerTimeout / 2)
-	if got := r.connections.Count().Open; got != 1 {
+	if got := r.open(); got != 1 {
 		t.Errorf("%d connections in the table while the end is not acknowledged, want 1", got)
 	}
 	if n, err := readToEnd(conn); n == 0 || err != syscall.ECONNRESET {
@@ -152,7 +156,7 @@ func TestRefusedHeaderIsEvicted(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer client.Close()
-	accepted, err := listener{ln, NewConnections(100)}.Accept()
+	accepted, err := listener{ln, newConnections(100)}.Accept()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -198,34 +202,37 @@ func TestEvictionOfUnread(t *testing.T) {
 		conns[i] = r.dialNarrow(t)
 		io.WriteString(conns[i], lastMetrics)
 		// Each request is received before the next one, so that conns[0] has the oldest.
-		for received := false; !received; {
+		waitFor(t, func() (string, bool) {
 			r.connections.mu.Lock()
+			defer r.connections.mu.Unlock()
 			const changes = 2 // of each connection's state: new, active
-			received = r.connections.turn == uint64(changes*(i+1))
-			r.connections.mu.Unlock()
-		}
+			return "a request is not received", r.connections.sequence == uint64(changes*(i+1))
+		})
 	}
+	r.waitOpen(t, len(conns))
 	began := time.Now()
 	r.dial(t)
-	for r.connections.Count().Evicted == 0 { // a client that reads before would take its answer
-		time.Sleep(time.Millisecond)
-	}
-	if _, err := readToEnd(conns[0]); err != syscall.ECONNRESET || time.Since(began) > time.Second {
-		t.Errorf("the oldest connection reads %v after %v, want a reset", err, time.Since(began))
+	r.waitEvicted(t, 1) // a client that reads before would take its answer
+	_, err := readToEnd(conns[0])
+	if took := time.Since(began); err != syscall.ECONNRESET || took > time.Second {
+		t.Errorf("the oldest connection reads %v after %v, want a reset at once", err, took)
 	}
 }
 
 // TestStopDoesNotWait stops a server with connections whose clients take nothing.
 func TestStopDoesNotWait(t *testing.T) {
 	t.Parallel()
-	r := run(t, Options{ShutdownTimeout: 100 * time.Millisecond})
+	r := serving(t)
 	for range 10 {
 		io.WriteString(r.dialNarrow(t), "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
 	}
 	r.waitOpen(t, 10)
 	began := time.Now()
-	r.signals <- syscall.SIGINT
-	r.ended(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	r.Shutdown(ctx)
+	r.Close()
+	r.waitEnded(t)
 	if took := time.Since(began); took > 3*time.Second {
 		t.Errorf("the stop took %v", took)
 	}

@@ -6,7 +6,6 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
-	"os"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -15,7 +14,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/halobuzz/healthd/internal/health"
+	"github.com/halobuzz/healthd/internal/report"
 )
 
 // fakeConn is a connection that knows whether it was closed.
@@ -28,7 +27,7 @@ func (c *fakeConn) Close() error { c.closed.Store(true); return nil }
 func (c *fakeConn) reset() error { return c.Close() }
 
 // check holds the table to its invariant.
-func (c *Connections) check(t *testing.T) {
+func (c *connections) check(t *testing.T) {
 	t.Helper()
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -100,17 +99,18 @@ func (m *model) track(conn *fakeConn, state http.ConnState) (victim *fakeConn) {
 // TestConnectionsModel drives random changes of state against the model.
 func TestConnectionsModel(t *testing.T) {
 	t.Parallel()
+	states := []http.ConnState{http.StateActive, http.StateIdle, http.StateClosed}
 	for seed := range uint64(50) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			r := rand.New(rand.NewPCG(seed, 1))
 			limit := 1 + r.IntN(8)
-			c, m := NewConnections(limit), &model{limit: limit}
+			c, m := newConnections(limit), &model{limit: limit}
 			var all []*fakeConn // the evicted ones too: they go on reporting
 			for range 500 {
 				conn, state := &fakeConn{}, http.StateNew
 				if len(all) > 0 && r.IntN(3) > 0 {
 					conn = all[r.IntN(len(all))]
-					state = []http.ConnState{http.StateActive, http.StateIdle, http.StateClosed}[r.IntN(3)]
+					state = states[r.IntN(len(states))]
 				} else {
 					all = append(all, conn)
 				}
@@ -120,8 +120,8 @@ func TestConnectionsModel(t *testing.T) {
 					t.Fatalf("the victim was not closed")
 				}
 				c.check(t)
-				if got, want := c.Count(), (health.Connections{Open: len(m.list), Limit: limit, Evicted: m.evicted}); got != want {
-					t.Fatalf("%+v, want %+v", got, want)
+				if open, evicted := c.count(); open != len(m.list) || evicted != m.evicted {
+					t.Fatalf("count() = %d, %d, want %d, %d", open, evicted, len(m.list), m.evicted)
 				}
 				for _, x := range m.list {
 					if _, ok := c.index[x.conn]; !ok {
@@ -139,7 +139,7 @@ func TestConnectionsModel(t *testing.T) {
 // TestConnectionsRace has every connection report from its own goroutine.
 func TestConnectionsRace(t *testing.T) {
 	t.Parallel()
-	c := NewConnections(16)
+	c := newConnections(16)
 	var all sync.WaitGroup
 	for range 8 {
 		all.Go(func() {
@@ -148,25 +148,25 @@ func TestConnectionsRace(t *testing.T) {
 				c.track(conn, http.StateNew)
 				for range 3 {
 					c.track(conn, http.StateActive)
-					c.outstays(conn)
+					c.shouldYield(conn)
 					c.track(conn, http.StateIdle)
 				}
 				c.track(conn, http.StateClosed)
-				c.Count()
-				c.closeSilent(0)
+				c.count()
+				c.closeHeaderless(0)
 			}
 		})
 	}
 	all.Wait()
 	c.check(t)
-	if got := c.Count().Open; got != 0 {
-		t.Errorf("%d open, want 0", got)
+	if open, _ := c.count(); open != 0 {
+		t.Errorf("%d open, want 0", open)
 	}
 }
 
 func TestConnectionsDoNotAllocate(t *testing.T) {
 	const limit = 512
-	c := NewConnections(limit)
+	c := newConnections(limit)
 	conns := make([]*fakeConn, 4*limit)
 	for i := range conns {
 		conns[i] = &fakeConn{}
@@ -182,34 +182,36 @@ func TestConnectionsDoNotAllocate(t *testing.T) {
 	}); n > 0 {
 		t.Errorf("a connection's changes allocate %v times in a full table, want 0", n)
 	}
-	if got := c.Count(); got.Open != limit || got.Evicted < 10_000 {
-		t.Errorf("%+v: the table was not full", got)
+	if open, evicted := c.count(); open != limit || evicted < 10_000 {
+		t.Errorf("%d open and %d evicted: the table was not full", open, evicted)
 	}
 }
 
-// TestConnectionsOutstay: in a full table an answer is the last, but never the first.
-func TestConnectionsOutstay(t *testing.T) {
+// TestConnectionsShouldYield holds that in a full table a client's first answer is not the last
+// one on its connection, and each later one is.
+func TestConnectionsShouldYield(t *testing.T) {
 	t.Parallel()
-	c := NewConnections(2)
+	c := newConnections(2)
 	a, b := &fakeConn{}, &fakeConn{}
 	c.track(a, http.StateNew)
 	for range 2 {
 		c.track(a, http.StateActive)
-		if c.outstays(a) {
+		if c.shouldYield(a) {
 			t.Error("told to leave a table with room")
 		}
 	}
 	c.track(b, http.StateNew)
 	c.track(b, http.StateActive)
-	if !c.outstays(a) || c.outstays(b) || c.outstays(&fakeConn{}) {
-		t.Errorf("outstays: %v, %v, want the one that was answered before", c.outstays(a), c.outstays(b))
+	if !c.shouldYield(a) || c.shouldYield(b) || c.shouldYield(&fakeConn{}) {
+		t.Errorf("shouldYield() = %v, %v, want true for the one that was answered before",
+			c.shouldYield(a), c.shouldYield(b))
 	}
 }
 
-func TestConnectionsCloseSilent(t *testing.T) {
+func TestConnectionsCloseHeaderless(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		c := NewConnections(7)
+		c := newConnections(7)
 		old, young, idle := &fakeConn{}, &fakeConn{}, &fakeConn{}
 		c.track(old, http.StateNew)
 		c.track(idle, http.StateNew)
@@ -217,49 +219,46 @@ func TestConnectionsCloseSilent(t *testing.T) {
 		c.track(idle, http.StateIdle)
 		time.Sleep(2 * time.Second)
 		c.track(young, http.StateNew)
-		c.closeSilent(time.Second)
+		c.closeHeaderless(time.Second)
 		if !old.closed.Load() || young.closed.Load() || idle.closed.Load() {
-			t.Errorf("closed: old %v, young %v, idle %v, want old alone", old.closed.Load(), young.closed.Load(), idle.closed.Load())
+			t.Errorf("closed: old %v, young %v, idle %v, want old alone",
+				old.closed.Load(), young.closed.Load(), idle.closed.Load())
 		}
-		c.closeSilent(0)
+		c.closeHeaderless(0)
 		if !young.closed.Load() || idle.closed.Load() {
-			t.Errorf("closed: young %v, idle %v, want young", young.closed.Load(), idle.closed.Load())
+			t.Errorf("closed: young %v, idle %v, want young",
+				young.closed.Load(), idle.closed.Load())
 		}
 	})
 }
 
-// TestEviction is the table at work in a server: a full one lets the next client in.
+// TestEviction has a server with a full table, which lets the next client in.
 func TestEviction(t *testing.T) {
 	t.Parallel()
-	r := run(t, Options{})
-	defer func() { r.signals <- os.Interrupt; r.ended(t) }()
-	var conns []net.Conn
-	for range r.connections.limit {
-		conn, err := net.Dial("tcp", r.addr)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer conn.Close()
-		conns = append(conns, conn)
+	r := serving(t)
+	conns := make([]net.Conn, r.connections.limit)
+	for i := range conns {
+		conns[i] = r.dial(t)
 	}
-	resp, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Get("http://" + r.addr + LivePath)
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	resp, err := client.Get("http://" + r.addr + report.LivePath)
 	if err != nil || resp.StatusCode != http.StatusOK {
 		t.Fatalf("%v, %v, want an answer from a full table", resp, err)
 	}
 	resp.Body.Close()
-	conns[0].SetReadDeadline(time.Now().Add(5 * time.Second))
 	if _, err := conns[0].Read(make([]byte, 1)); !errors.Is(err, syscall.ECONNRESET) {
 		// A regular close would leave what the client did not take in the kernel.
 		t.Errorf("the oldest connection reads %v, want a reset", err)
 	}
-	if got := r.connections.Count(); got.Evicted != 1 {
-		t.Errorf("%+v, want one eviction", got)
+	_, limit, evicted := r.Connections()
+	if limit != len(conns) || evicted != 1 {
+		t.Errorf("limit %d and %d evicted, want %d and 1", limit, evicted, len(conns))
 	}
 }
 
 func BenchmarkEviction(b *testing.B) {
-	c := NewConnections(mostConnections)
-	conns := make([]*fakeConn, 2*mostConnections)
+	c := newConnections(maxAutoConnections)
+	conns := make([]*fakeConn, 2*maxAutoConnections)
 	for i := range conns {
 		conns[i] = &fakeConn{}
 	}

@@ -16,7 +16,7 @@
 //	                (TestBodyIsNotRead); lines count from the first read on, which may
 //	                have parts of the body (TestLines)
 //	requests        one response a turn (TestSurviveAttacks), 300 lines without a response
-//	                (TestLines), a last response in a full table (TestConnectionsOutstay)
+//	                (TestLines), a last response in a full table (TestConnectionsShouldYield)
 //	response        written from memory, not made (TestHandlersDoNotAllocate)
 //	blocked write   the socket's buffer, 8 KiB as the kernel counts them, for 10 s
 //	                (TestSmallSocketBuffers, TestCloseGivesUp)
@@ -26,7 +26,7 @@
 //	                TestEvictionOfUnread)
 //	FIN-WAIT-2,     no data; the kernel's, net.ipv4.tcp_fin_timeout and
 //	TIME-WAIT       tcp_max_tw_buckets (TestSurvive)
-//	stopping        SHUTDOWN_TIMEOUT (TestStopDoesNotWait, TestRunCountsWhatItCuts)
+//	stopping        SHUTDOWN_TIMEOUT (TestStopDoesNotWait, TestStopCountsWhatItCloses)
 //	log             256 lines, with at most 128 bytes of a request's method and path
 //	                (TestRequestLogIsShort)
 package server

@@ -6,24 +6,25 @@ import (
 	"syscall"
 )
 
-// socketBuffer is each connection's buffer in the kernel, one per direction, in bytes.
-// cgroup v2 charges them to the container (sock in memory.stat): with the kernel's own
-// sizes, 1,500 clients that send requests and read no answers fill 64 MiB. What a
-// prober asks for fits.
+// socketBuffer is the size of a connection's buffer in the kernel, per direction, in bytes.
+// cgroup v2 charges the buffers to the container (sock in memory.stat). With the default sizes,
+// 1,500 clients that send requests and read no responses fill 64 MiB. The responses to probes
+// fit.
 const socketBuffer = 8 << 10
 
-// Listen binds an address of a TCP network. The connections that it accepts have small buffers.
+// Listen listens on an address of a TCP network, for connections with small buffers.
 func Listen(network, address string) (net.Listener, error) {
-	// Every state of a connection has a timeout of http.Server's, all shorter than what TCP
-	// keep-alive would take to find a dead peer; setting it up is 4 of the 13 system calls
-	// that a connection costs in a flood, with the next probe waiting behind it.
+	// TCP keep-alive is off, because http.Server's timeouts find a dead client sooner. Setting
+	// it up takes 4 of the 13 system calls per connection, which delay probes in a flood.
 	config := net.ListenConfig{KeepAlive: -1, Control: func(_, _ string, c syscall.RawConn) error {
 		var err error
 		control := func(fd uintptr) {
-			// Accepted sockets inherit both; set before listen, they also bound the
-			// window that is offered to a client.
-			if err = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_SNDBUF, socketBuffer); err == nil {
-				err = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, socketBuffer)
+			// Accepted sockets inherit both. Set before listen, the receive buffer also bounds
+			// the window that a client is offered.
+			for _, option := range [...]int{syscall.SO_SNDBUF, syscall.SO_RCVBUF} {
+				if err == nil {
+					err = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, option, socketBuffer)
+				}
 			}
 		}
 		if cerr := c.Control(control); cerr != nil {
@@ -34,10 +35,10 @@ func Listen(network, address string) (net.Listener, error) {
 	return config.Listen(context.Background(), network, address)
 }
 
-// listener hands out connections that the table bounds.
+// listener accepts connections as conns.
 type listener struct {
 	net.Listener
-	table *Connections
+	table *connections
 }
 
 // Accept waits for the next TCP connection.

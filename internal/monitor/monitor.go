@@ -1,0 +1,108 @@
+// Package monitor measures once a second, has the result judged and written, and publishes the
+// documents for any number of readers, to whom it costs nothing.
+package monitor
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/halobuzz/healthd/internal/health"
+	"github.com/halobuzz/healthd/internal/report"
+)
+
+// Monitor publishes the documents of the newest state.
+type Monitor struct {
+	measure func(now time.Time) health.Input
+	judge   *health.Judge
+	writer  *report.Writer
+
+	historyMutex    sync.Mutex
+	history         *health.History
+	historyDocument *report.Lazy
+
+	documents atomic.Pointer[report.Documents]
+	stale     *report.Documents
+	published chan struct{} // has a token if the log has not seen the newest documents
+
+	draining atomic.Bool
+	drained  chan struct{}
+}
+
+// New returns a Monitor that has published its first documents. Only one call of measure is
+// under way at a time.
+func New(
+	measure func(now time.Time) health.Input, judge *health.Judge, writer *report.Writer,
+) *Monitor {
+	m := &Monitor{
+		measure:   measure,
+		judge:     judge,
+		writer:    writer,
+		history:   health.NewHistory(),
+		published: make(chan struct{}, 1),
+		drained:   make(chan struct{}, 1),
+	}
+	m.historyDocument = report.NewLazy(func() *report.Document {
+		m.historyMutex.Lock()
+		defer m.historyMutex.Unlock()
+		return report.WriteHistory(m.history, time.Now())
+	})
+	m.stale = writer.WriteStale(m.historyDocument)
+	m.publish()
+	return m
+}
+
+// Documents returns the newest documents. If they are too old, because measuring has not come
+// back, it returns documents that say so.
+func (m *Monitor) Documents() *report.Documents {
+	d := m.documents.Load()
+	if time.Since(d.State.Time) > health.StaleAfter {
+		return m.stale
+	}
+	return d
+}
+
+// Drain makes the reports say that the service is draining. It asks for one at once, but does
+// not wait for it.
+func (m *Monitor) Drain() {
+	if !m.draining.Swap(true) {
+		m.drained <- struct{}{}
+	}
+}
+
+// Run publishes documents every health.SamplePeriod until ctx is done.
+func (m *Monitor) Run(ctx context.Context) {
+	tick := time.NewTicker(health.SamplePeriod)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-m.drained:
+		case <-tick.C:
+		}
+		m.publish()
+	}
+}
+
+func (m *Monitor) publish() {
+	in := m.measure(time.Now())
+	in.Draining = m.draining.Load()
+	state := m.judge.Judge(in)
+	m.observe(state)
+	m.documents.Store(m.writer.Write(state, m.historyDocument))
+	select {
+	case m.published <- struct{}{}:
+	default: // the log is behind, and will find these documents or newer ones
+	}
+}
+
+func (m *Monitor) observe(state *health.State) {
+	m.historyMutex.Lock()
+	completed := m.history.Observe(state)
+	m.historyMutex.Unlock()
+	if completed {
+		m.historyDocument.Renew()
+	}
+}
