@@ -37,11 +37,18 @@ type conn struct {
 	*net.TCPConn
 	table *connections
 	lines atomic.Int32 // sent since the last answer
+
+	// fresh is whether the request was received since the last answer. If not, the client has
+	// sent it without waiting for that answer.
+	fresh atomic.Bool
 }
 
 // Read resets the connection once it has read more than maxLines since the last answer.
 func (c *conn) Read(p []byte) (int, error) {
 	n, err := c.TCPConn.Read(p)
+	if len(p) > 1 { // net/http reads one byte to notice that a client leaves
+		c.fresh.Store(true)
+	}
 	if c.lines.Add(int32(bytes.Count(p[:n], []byte("\n")))) > maxLines {
 		c.reset()
 		return 0, io.EOF // net/http ends the connection without an answer
@@ -54,6 +61,7 @@ func (c *conn) Read(p []byte) (int, error) {
 func (c *conn) Write(p []byte) (int, error) {
 	n, err := c.TCPConn.Write(p)
 	c.lines.Store(0)
+	c.fresh.Store(false)
 	if err != nil {
 		c.reset()
 	}

@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"testing"
 	"time"
+	"unsafe"
 )
 
 // dialNarrow opens a connection that takes about 1 KB before it is read from.
@@ -120,16 +121,20 @@ func TestCloseWithoutAck(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	filter := []syscall.SockFilter{
+		{Code: syscall.BPF_LD | syscall.BPF_B | syscall.BPF_ABS, K: 13},         // the TCP flags
+		{Code: syscall.BPF_JMP | syscall.BPF_JSET | syscall.BPF_K, Jf: 1, K: 1}, // FIN
+		{Code: syscall.BPF_RET | syscall.BPF_K, K: 0},
+		{Code: syscall.BPF_RET | syscall.BPF_K, K: 1 << 16},
+	}
+	program := syscall.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}
+	var errno syscall.Errno
 	raw.Control(func(fd uintptr) {
-		err = syscall.AttachLsf(int(fd), []syscall.SockFilter{
-			{Code: syscall.BPF_LD | syscall.BPF_B | syscall.BPF_ABS, K: 13},         // the TCP flags
-			{Code: syscall.BPF_JMP | syscall.BPF_JSET | syscall.BPF_K, Jf: 1, K: 1}, // FIN
-			{Code: syscall.BPF_RET | syscall.BPF_K, K: 0},
-			{Code: syscall.BPF_RET | syscall.BPF_K, K: 1 << 16},
-		})
+		_, _, errno = syscall.Syscall6(syscall.SYS_SETSOCKOPT, fd, syscall.SOL_SOCKET,
+			syscall.SO_ATTACH_FILTER, uintptr(unsafe.Pointer(&program)), unsafe.Sizeof(program), 0)
 	})
-	if err != nil {
-		t.Fatal(err)
+	if errno != 0 {
+		t.Fatal(errno)
 	}
 	io.WriteString(conn, "GET /healthz HTTP/1.0\r\n\r\n")
 	r.waitOpen(t, 1)

@@ -63,12 +63,15 @@ func (s *Server) protect(w http.ResponseWriter, r *http.Request) {
 	if hasBody {
 		r.Body = http.NoBody
 	}
-	if s.draining.Load() || hasBody || s.connections.shouldYield(connection(r)) {
+	c := connection(r)
+	if s.draining.Load() || hasBody || s.connections.shouldYield(c) {
 		w.Header()["Connection"] = connectionClose
 	}
-	// A client that sends requests without a pause would hold the processor for 10 ms at a
-	// time. 100 of them made probes wait for over a second.
-	runtime.Gosched()
+	if pipelined := c != nil && !c.fresh.Load(); pipelined || s.connections.halfFull() {
+		// A client that sends requests without waiting for the responses would hold the
+		// processor for 10 ms at a time. 100 of them made probes wait for over a second.
+		runtime.Gosched()
+	}
 }
 
 // connectionKey is the context key of a request's connection.
@@ -78,9 +81,10 @@ func withConnection(ctx context.Context, conn net.Conn) context.Context {
 	return context.WithValue(ctx, connectionKey{}, conn)
 }
 
-func connection(r *http.Request) net.Conn {
-	conn, _ := r.Context().Value(connectionKey{}).(net.Conn)
-	return conn
+// connection returns the connection of r, or nil in a test without one.
+func connection(r *http.Request) *conn {
+	c, _ := r.Context().Value(connectionKey{}).(*conn)
+	return c
 }
 
 // authorized reports whether r carries the token, if one is required. The time that it takes
