@@ -4,10 +4,11 @@
 //
 //	healthd [serve]       serve until SIGTERM or SIGINT
 //	healthd probe [PATH]  request PATH (default /healthz) from the service on this machine
+//	healthd probe URL     ask a service or database once
 //	healthd version       print the version, like -v and --version
 //	healthd help          print this text, like -h and --help
 //
-// Endpoints, which accept GET and HEAD:
+// Endpoints (GET and HEAD): see healthd -h.
 //
 // Each setting comes from the environment, else from .env in the working directory, else from
 // these defaults. An empty value counts as unset.
@@ -17,7 +18,8 @@
 //	SERVICE_NAME=healthd    service name shown in the log and the report
 //	ENVIRONMENT=production  environment name shown in the log and the report
 //	GOMEMLIMIT=             Go memory limit, such as 200MiB or off, at least 1MiB; if
-//	                        empty, 80% of the container's limit. Never more than that.
+//	                        empty, 80% of the container's limit. Lowered to that if
+//	                        higher, except for off.
 //	MAX_CONNECTIONS=auto    open connections, at least 4; auto is one per 512 KiB of the
 //	                        container's limit, from 64 to 512
 //	MEMORY_WARN_PERCENT=80  percentage of the container's limit for status warn
@@ -29,6 +31,13 @@
 //	                        details
 //	LOG_FORMAT=text         text or json
 //	LOG_LEVEL=info          debug, info, warn or error
+//	DEPENDENCIES=           services and databases to watch, separated by spaces, as
+//	                        "NAME=URL", "NAME=VARIABLE" or "VARIABLE", which is the
+//	                        name of a variable that contains a URL
+//	REQUIRED_DEPENDENCIES=  the same, but the service is not ready without them
+//
+// The URLs of dependencies start with http, https, tcp, redis, rediss, mongodb or mongodb+srv.
+// Users and passwords in them are never sent.
 //
 // If the configuration is invalid, healthd prints every problem, one per line.
 //
@@ -38,5 +47,5 @@
 // process at once, unless it repeats the first one within a second.
 //
 // Exit codes: 0 stopped, 1 failed, 2 invalid usage or configuration. healthd probe exits with
-// 0 on a 2xx response and 1 otherwise.
+// 0 if the probe passes, for HTTP with status 200-399, and with 1 otherwise.
 package main

@@ -29,7 +29,7 @@ func readFile(t *testing.T, name string) string {
 func defaults(t *testing.T) map[string]string {
 	t.Helper()
 	example := readFile(t, ".env.example")
-	example = strings.Replace(example, "\n#MONITORING_TOKEN=", "\nMONITORING_TOKEN=", 1)
+	example = regexp.MustCompile(`\n#([A-Z_]+)=`).ReplaceAllString(example, "\n$1=")
 	keys, err := godotenv.Unmarshal(example)
 	if err != nil {
 		t.Fatal(err)

@@ -55,7 +55,7 @@ func TestImports(t *testing.T) {
 	t.Parallel()
 	allowed := map[string][]string{
 		"config":     {"probe"},
-		"health":     {"memory"},
+		"health":     {"memory", "probe"},
 		"memory":     {},
 		"monitor":    {"health", "memory", "report"},
 		"probe":      {},

@@ -8,8 +8,6 @@ import (
 	"runtime"
 	"strings"
 
-	"github.com/halobuzz/healthd/internal/config"
-	"github.com/halobuzz/healthd/internal/probe"
 	_ "github.com/halobuzz/healthd/internal/processors"
 	"github.com/halobuzz/healthd/internal/report"
 )
@@ -55,7 +53,7 @@ func run(args []string, getenv func(string) string, stdout, stderr io.Writer) in
 		if len(operands) > 0 {
 			path = operands[0]
 		}
-		return probeSelf(getenv, path, stdout, stderr)
+		return ask(getenv, path, stdout, stderr)
 	default:
 		return serve(getenv, stdout, stderr)
 	}
@@ -105,8 +103,7 @@ func unknownOption(option string) error {
 	return fmt.Errorf("unknown option %q", option)
 }
 
-// usage returns the leading comment of a file, with the endpoints below the line that
-// announces them.
+// usage returns the leading comment of a file, with the list of endpoints.
 func usage(file string) string {
 	var text strings.Builder
 	for line := range strings.Lines(file) {
@@ -115,29 +112,14 @@ func usage(file string) string {
 			break
 		}
 		comment = strings.TrimPrefix(comment, " ")
-		text.WriteString(comment)
-		if strings.HasPrefix(comment, "Endpoints") {
-			text.WriteString("\n")
+		heading, ok := strings.CutSuffix(comment, ": see healthd -h.\n")
+		text.WriteString(heading)
+		if ok {
+			text.WriteString(":\n\n")
 			for endpoint := range strings.Lines(report.Index()) {
 				text.WriteString("\t" + endpoint)
 			}
 		}
 	}
 	return text.String()
-}
-
-// probeSelf asks the service that this configuration starts.
-func probeSelf(getenv func(string) string, path string, stdout, stderr io.Writer) int {
-	addr, err := config.LoadAddress(getenv, dotenv)
-	if err != nil {
-		fmt.Fprintln(stderr, err)
-		return exitFailed // not exitUsage, which Docker reserves in a HEALTHCHECK
-	}
-	status, err := probe.Get(path, addr.Local()...)
-	if err != nil {
-		fmt.Fprintln(stderr, "probe:", err)
-		return exitFailed
-	}
-	fmt.Fprintln(stdout, status)
-	return exitOK
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/halobuzz/healthd/internal/health"
 	"github.com/halobuzz/healthd/internal/memory"
 	"github.com/halobuzz/healthd/internal/monitor"
+	"github.com/halobuzz/healthd/internal/probe"
 	"github.com/halobuzz/healthd/internal/report"
 	"github.com/halobuzz/healthd/internal/server"
 )
@@ -63,6 +64,9 @@ func (s *service) run(ln net.Listener, signals <-chan os.Signal) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	background.Go(func() { s.monitor.Run(ctx) })
 	background.Go(func() { s.monitor.Log(ctx, s.log, s.cfg.MemoryInterval) })
+	if len(s.cfg.Dependencies) > 0 {
+		background.Go(func() { s.dependencies.Run(ctx) })
+	}
 	defer func() {
 		cancel()
 		waitTimeout(&background, time.Second) // the sampler may be blocked in the kernel
@@ -88,6 +92,8 @@ type service struct {
 	server  *server.Server
 	monitor *monitor.Monitor
 
+	dependencies *probe.Watcher
+
 	// MAX_CONNECTIONS was lowered to fit the limit of open files.
 	connectionsLowered bool
 	maxFiles           uint64
@@ -96,11 +102,19 @@ type service struct {
 // newService measures for the first time, and returns a service that is not listening.
 func newService(cfg config.Config, log *slog.Logger) *service {
 	s := &service{cfg: cfg, log: log, maxFiles: memory.MaxOpenFiles()}
+	s.dependencies = probe.NewWatcher(cfg.Dependencies)
+	s.dependencies.Panicked = func(name string, value any, stack []byte) {
+		log.Error("the reply of a dependency caused a panic",
+			"name", name, "panic", value, "stack", string(stack))
+	}
 	reader := memory.NewReader(os.DirFS("/"))
 	goLimit := memory.NewLimitSetter(cfg.MemoryLimit)
 	first := reader.Read() // opens the files that stay open
 	goLimit.Apply(first.Container.LowestLimit)
 	openFiles, _ := reader.OpenFiles()
+	for _, d := range cfg.Dependencies {
+		openFiles += d.Target.Files()
+	}
 
 	var connectionLimit int
 	connectionLimit, s.connectionsLowered = server.ConnectionLimit(
@@ -120,6 +134,7 @@ func newService(cfg config.Config, log *slog.Logger) *service {
 		in.GoLimit = goLimit.Apply(in.Memory.Container.LowestLimit)
 		c := &in.Connections
 		c.Open, c.Limit, c.Evicted = s.server.Connections()
+		in.Dependencies = s.dependencies.Records()
 		releaser.Observe(now, in.Memory.GoBytes, c.Open)
 		return in
 	}
@@ -156,13 +171,13 @@ func (s *service) stop(sig os.Signal, signals <-chan os.Signal) error {
 	defer cancel()
 	down := make(chan error, 1)
 	go func() { down <- s.server.Shutdown(ctx) }()
-	timeout, err := await(down, signals, sig, received)
+	shutdownErr, err := await(down, signals, sig, received)
 	if err != nil {
 		cancel()
 		<-down
 		return err
 	}
-	if timeout != nil {
+	if errors.Is(shutdownErr, context.DeadlineExceeded) {
 		open, _, _ := s.server.Connections()
 		s.log.Warn("closing connections in use", "connections", open)
 	}

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -38,10 +39,23 @@ func writeDotenv(t testing.TB, content string) string {
 func askedKeys(t testing.TB) []string {
 	t.Helper()
 	var keys []string
-	if _, err := Load(func(key string) string { keys = append(keys, key); return "" }, noDotenv(t)); err != nil {
+	lookup := func(key string) string {
+		keys = append(keys, key)
+		return ""
+	}
+	if _, err := Load(lookup, noDotenv(t)); err != nil {
 		t.Fatal(err)
 	}
 	return keys
+}
+
+// wantEveryKey holds the keys with a row in a table to those that Load looks up.
+func wantEveryKey(t *testing.T, tested map[string]bool) {
+	t.Helper()
+	got, want := slices.Sorted(maps.Keys(tested)), slices.Sorted(slices.Values(askedKeys(t)))
+	if !slices.Equal(got, want) {
+		t.Errorf("keys with a row = %q, want all that Load reads, %q", got, want)
+	}
 }
 
 // defaults is DESIGN's table, written out: Load must not be its own witness.
@@ -79,7 +93,7 @@ func TestLoadDefaults(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			if got, err := Load(env(tt.env), tt.dotenv); err != nil || got != defaults() {
+			if got, err := Load(env(tt.env), tt.dotenv); err != nil || !reflect.DeepEqual(got, defaults()) {
 				t.Errorf("Load() = %+v, %v, want %+v", got, err, defaults())
 			}
 		})
@@ -128,23 +142,29 @@ func TestLoadValues(t *testing.T) {
 		{"LOG_LEVEL", "info", func(c *Config) { c.LogLevel = slog.LevelInfo }},
 		{"LOG_LEVEL", "warn", func(c *Config) { c.LogLevel = slog.LevelWarn }},
 		{"LOG_LEVEL", "error", func(c *Config) { c.LogLevel = slog.LevelError }},
+		{"DEPENDENCIES", "redis=redis://cache", func(c *Config) {
+			c.Dependencies = dependencies("redis=redis://cache")
+		}},
+		{"REQUIRED_DEPENDENCIES", "db=mongodb://db", func(c *Config) {
+			c.Dependencies = dependencies("db!=mongodb://db")
+		}},
 	} {
 		tested[tt.key] = true
 		want := defaults()
 		tt.set(&want)
 		t.Run(tt.key+"="+tt.value, func(t *testing.T) {
 			t.Parallel()
-			if got, err := Load(env(map[string]string{tt.key: tt.value}), noDotenv(t)); err != nil || got != want {
+			got, err := Load(env(map[string]string{tt.key: tt.value}), noDotenv(t))
+			if err != nil || !reflect.DeepEqual(got, want) {
 				t.Errorf("Load(environment) = %+v, %v, want %+v", got, err, want)
 			}
-			if got, err := Load(env(nil), writeDotenv(t, tt.key+"="+tt.value+"\n")); err != nil || got != want {
+			got, err = Load(env(nil), writeDotenv(t, tt.key+"="+tt.value+"\n"))
+			if err != nil || !reflect.DeepEqual(got, want) {
 				t.Errorf("Load(.env) = %+v, %v, want %+v", got, err, want)
 			}
 		})
 	}
-	if got, want := slices.Sorted(maps.Keys(tested)), slices.Sorted(slices.Values(askedKeys(t))); !slices.Equal(got, want) {
-		t.Errorf("keys with a row = %q, want all that Load reads, %q", got, want)
-	}
+	wantEveryKey(t, tested)
 }
 
 func TestLoadPrecedence(t *testing.T) {
@@ -169,7 +189,7 @@ func TestLoadPrecedence(t *testing.T) {
 			want := defaults()
 			want.Listen.Port = tt.want
 			got, err := Load(env(map[string]string{"PORT": tt.process}), writeDotenv(t, tt.dotenv))
-			if err != nil || got != want {
+			if err != nil || !reflect.DeepEqual(got, want) {
 				t.Errorf("Load(PORT=%q, .env %q) = %+v, %v, want %+v", tt.process, tt.dotenv, got, err, want)
 			}
 		})
@@ -187,10 +207,14 @@ func TestLoadThresholdOrder(t *testing.T) {
 		{"widest", "6", "100", ""},
 		{"equal", "50", "50", `MEMORY_WARN_PERCENT: "50" is not less than MEMORY_FAIL_PERCENT (50)`},
 		{"reversed", "90", "80", `MEMORY_WARN_PERCENT: "90" is not less than MEMORY_FAIL_PERCENT (80)`},
-		{"warn over the default of fail", "95", "", `MEMORY_WARN_PERCENT: "95" is not less than MEMORY_FAIL_PERCENT (90, the default)`},
-		{"fail under the default of warn", "", "70", `MEMORY_WARN_PERCENT: "80" (the default) is not less than MEMORY_FAIL_PERCENT (70)`},
-		{"both set, one to its default", "80", "70", `MEMORY_WARN_PERCENT: "80" is not less than MEMORY_FAIL_PERCENT (70)`},
-		{"one of them unreadable is one problem", "95", "x", `MEMORY_FAIL_PERCENT: "x" is not a whole percentage (6-100)`},
+		{"warn over the default of fail", "95", "",
+			`MEMORY_WARN_PERCENT: "95" is not less than MEMORY_FAIL_PERCENT (90, the default)`},
+		{"fail under the default of warn", "", "70",
+			`MEMORY_WARN_PERCENT: "80" (the default) is not less than MEMORY_FAIL_PERCENT (70)`},
+		{"both set, one to its default", "80", "70",
+			`MEMORY_WARN_PERCENT: "80" is not less than MEMORY_FAIL_PERCENT (70)`},
+		{"one of them unreadable is one problem", "95", "x",
+			`MEMORY_FAIL_PERCENT: "x" is not a whole percentage (6-100)`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -253,7 +277,11 @@ func TestLoadAddress(t *testing.T) {
 	want := Address{Host: netip.IPv6Loopback(), Port: 4001}
 
 	var asked []string
-	got, err := LoadAddress(func(key string) string { asked = append(asked, key); return broken[key] }, writeDotenv(t, file))
+	lookup := func(key string) string {
+		asked = append(asked, key)
+		return broken[key]
+	}
+	got, err := LoadAddress(lookup, writeDotenv(t, file))
 	if err != nil || got != want {
 		t.Errorf("LoadAddress() = %v, %v, want %v", got, err, want)
 	}

@@ -59,7 +59,8 @@ func TestDotenvMalformed(t *testing.T) {
 		{"a dash in a key", "MY-SECRET=" + secret + "\n"},
 		{"binary", "\x7fELF\x00\x00=" + secret},
 		// The quote that PORT lacks is found two lines on. With it the secret is in PORT's value.
-		{"a quote that swallows the secret, then no key", "PORT='4001\nSECRET=" + secret + "\nHOST='::1'\n"},
+		{"a quote that swallows the secret, then no key",
+			"PORT='4001\nSECRET=" + secret + "\nHOST='::1'\n"},
 		{"a quote that swallows the secret, then garbage", "PORT=\"4001\nSECRET=\"" + secret + "\"\n"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -83,8 +84,12 @@ func TestDotenvUnreadable(t *testing.T) {
 		place func(t *testing.T, path string) error
 		want  string
 	}{
-		{"directory", func(t *testing.T, path string) error { return os.Mkdir(path, 0o700) }, ".env: is a directory"},
-		{"link to itself", func(t *testing.T, path string) error { return os.Symlink(path, path) }, ".env: too many levels of symbolic links"},
+		{"directory", func(t *testing.T, path string) error {
+			return os.Mkdir(path, 0o700)
+		}, ".env: is a directory"},
+		{"link to itself", func(t *testing.T, path string) error {
+			return os.Symlink(path, path)
+		}, ".env: too many levels of symbolic links"},
 		{"no permission", func(t *testing.T, path string) error {
 			if os.Geteuid() == 0 {
 				t.Skip("root reads a file of any mode (CAP_DAC_OVERRIDE), so there is no error to see")

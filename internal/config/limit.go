@@ -6,11 +6,10 @@ import (
 	"strings"
 )
 
-// ParseMemoryLimit reads a GOMEMLIMIT value as the Go runtime does (runtime/mgcpacer.go,
-// readGOMEMLIMIT): whole bytes with an optional B, KiB, MiB, GiB or TiB, or "off",
-// which is math.MaxInt64. It differs in two points: the empty string is no limit
-// in the runtime and not a value here, and so is 0, which would keep the
-// collector running without a pause.
+// ParseMemoryLimit parses a GOMEMLIMIT as the Go runtime does (readGOMEMLIMIT in
+// runtime/mgcpacer.go): a whole number of bytes with an optional B, KiB, MiB, GiB or TiB, or
+// "off", for which it returns math.MaxInt64. Unlike the runtime it refuses the empty string, and
+// 0, with which the collector would never stop.
 func ParseMemoryLimit(s string) (bytes int64, ok bool) {
 	if s == "off" {
 		return math.MaxInt64, true

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strconv"
 	"strings"
@@ -77,8 +78,19 @@ func TestProbe(t *testing.T) {
 		{"default", []string{port}, nil, result{0, "200 OK\n", ""}},
 		{"path", []string{port}, []string{"/readyz"}, result{0, "200 OK\n", ""}},
 		{"not found", []string{port}, []string{"/nope"}, result{1, "", "probe: 404 Not Found\n"}},
-		{"bad path", []string{port}, []string{"nope"},
-			result{1, "", "probe: \"nope\" is not a path such as /healthz\n"}},
+		{"bad path", []string{port}, []string{"nope"}, result{1, "",
+			"probe: a path must start with / and contain only printable ASCII characters and no spaces\n"}},
+		{"URL", nil, []string{s.url("/readyz?hunter2")}, result{0, "200 OK\n", ""}},
+		{"URL not found", nil, []string{s.url("/hunter2")}, result{1, "", "probe: 404 Not Found\n"}},
+		{"URL with another key broken", []string{"PORT=x"}, []string{s.url("/healthz")},
+			result{0, "200 OK\n", ""}},
+		{"another protocol", nil, []string{"redis://:hunter2@127.0.0.1:" + strconv.Itoa(s.port)},
+			result{1, "", "probe: answered in another protocol\n"}},
+		{"bad URL", nil, []string{"redis://hunter2:hunter2"},
+			result{1, "", "probe: the port must be a number from 1 to 65535\n"}},
+		{"unknown scheme", nil, []string{"hunter2://hunter2"}, result{1, "",
+			"probe: the URL must start with http://, https://, tcp://, redis://, rediss://, " +
+				"mongodb:// or mongodb+srv://\n"}},
 		{"no proxy", []string{port, "HTTP_PROXY=http://127.0.0.1:1"}, nil,
 			result{0, "200 OK\n", ""}},
 		{"other keys do not matter", []string{port, "LOG_LEVEL=x", "GOMEMLIMIT=0", "DRAIN_DELAY=x"},
@@ -110,6 +122,13 @@ func TestProbe(t *testing.T) {
 		got := finish(t, command(t, []string{port}, "probe"))
 		if want := (result{0, "200 OK\n", ""}); got != want {
 			t.Errorf("healthd probe = %+v, want %+v", got, want)
+		}
+	})
+	t.Run("TCP", func(t *testing.T) {
+		got := finish(t, command(t, nil, "probe", "tcp://127.0.0.1:"+strconv.Itoa(s.port)))
+		passed := regexp.MustCompile(`^passed in \d+\.\d ms\n$`)
+		if !passed.MatchString(got.stdout) || got.code != 0 || got.stderr != "" {
+			t.Errorf("healthd probe tcp:// = %+v, want exit 0 and how long it took", got)
 		}
 	})
 	t.Run("nothing listens", func(t *testing.T) {

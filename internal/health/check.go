@@ -106,9 +106,11 @@ func (c *check) observe(now time.Time, value float64, known bool) {
 
 // result returns the check's result. There is none while the value is unknown and the status
 // is Pass.
-func (c *check) result() (result Check, ok bool) {
+func (c *check) result(now time.Time) (result Check, ok bool) {
 	status := c.status()
-	result = Check{Name: c.name, Kind: "system", Unit: "percent", Status: status, Reason: c.reason()}
+	result = Check{
+		Name: c.name, Kind: "system", Unit: "percent", Time: now, Status: status, Reason: c.reason(),
+	}
 	if c.known {
 		result.Value, result.Known = c.last, true
 	}

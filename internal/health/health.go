@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/halobuzz/healthd/internal/memory"
+	"github.com/halobuzz/healthd/internal/probe"
 )
 
 // Status is the result of a judgment, from best to worst, so that the worst of two is max.
@@ -40,8 +41,11 @@ type Input struct {
 	Memory      memory.Sample
 	GoLimit     memory.GoLimit
 	Connections Connections
-	Released    bool // memory was returned to the kernel just before
-	Draining    bool // the service is about to stop
+
+	Dependencies []probe.Record // nil if none are configured
+
+	Released bool // memory was returned to the kernel just before
+	Draining bool // the service is about to stop
 }
 
 // Connections is the use of the server's connection table.
@@ -56,8 +60,9 @@ type Check struct {
 	Name   string
 	Kind   string // the draft's componentType
 	Unit   string
+	Time   time.Time
 	Value  float64
-	Known  bool // Value is of this input; a status outlives its value for a minute
+	Known  bool // Value is current; the status of a memory check outlives it for a minute
 	Status Status
 	Reason string // empty if Status is Pass
 }
@@ -68,7 +73,13 @@ type State struct {
 	Checks []Check
 	Status Status // the worst of Checks
 	Reason string // the worst check's
+
+	provisional bool
 }
+
+// Provisional reports whether Status is only due to a required dependency that has not been
+// asked yet.
+func (s *State) Provisional() bool { return s.provisional }
 
 // Rules are the configurable thresholds of the memory check, in percent of the container's
 // limit.
@@ -92,14 +103,23 @@ func (j *Judge) Judge(in Input) *State {
 	j.memory.observeMemory(&in)
 	j.goMemory.observeGoMemory(&in)
 	for _, c := range [...]*check{&j.memory, &j.goMemory} {
-		result, ok := c.result()
-		if !ok {
-			continue
+		if result, ok := c.result(in.Time); ok {
+			s.add(result)
 		}
-		s.Checks = append(s.Checks, result)
-		if result.Status > s.Status {
-			s.Status, s.Reason = result.Status, result.Reason
+	}
+	for i := range in.Dependencies {
+		d, before := &in.Dependencies[i], s.Status
+		s.add(judgeDependency(in.Time, d))
+		if s.Status > before {
+			s.provisional = !d.Asked()
 		}
 	}
 	return s
+}
+
+func (s *State) add(c Check) {
+	s.Checks = append(s.Checks, c)
+	if c.Status > s.Status {
+		s.Status, s.Reason = c.Status, c.Reason
+	}
 }

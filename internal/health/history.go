@@ -124,7 +124,9 @@ func (h *History) Observe(s *State) (completed bool) {
 		h.record(stale.Unix(), Fail)
 	}
 	h.lastTime = s.Time
-	h.record(s.Time.Unix(), s.Status)
+	if !s.Provisional() {
+		h.record(s.Time.Unix(), s.Status)
+	}
 	return completed
 }
 

@@ -116,14 +116,15 @@ func (m mount) below(group string) (string, bool) {
 	return "/" + strings.TrimPrefix(rest, "/"), true
 }
 
-// unescape replaces the kernel's \ooo by the space, tab, newline or backslash that it stands for.
+// unescape replaces the kernel's \ooo by the space, tab, newline or backslash it stands for.
 func unescape(s string) string {
 	if !strings.Contains(s, `\`) {
 		return s
 	}
 	var b strings.Builder
 	for i := 0; i < len(s); i++ {
-		if s[i] == '\\' && i+3 < len(s) && octal(s[i+1], '3') && octal(s[i+2], '7') && octal(s[i+3], '7') {
+		if s[i] == '\\' && i+3 < len(s) &&
+			octal(s[i+1], '3') && octal(s[i+2], '7') && octal(s[i+3], '7') {
 			b.WriteByte((s[i+1]-'0')<<6 | (s[i+2]-'0')<<3 | (s[i+3] - '0'))
 			i += 3
 			continue

@@ -19,7 +19,7 @@ type Container struct {
 	Source        ContainerSource // empty if nothing is known
 	Usage         Size            // all memory charged, including page cache
 	WorkingSet    Size            // Usage minus inactive_file, the page cache that is reclaimed first
-	Unreclaimable Size            // Usage minus page cache and slab that the kernel frees before it kills
+	Unreclaimable Size            // Usage minus what the kernel frees before it kills
 	Peak          Size            // the highest Usage so far
 	Limit         Size            // the kernel kills a process here
 	High          Size            // the kernel slows the container down here; known only below Limit

@@ -6,13 +6,13 @@ import (
 	"time"
 )
 
-// Releaser returns memory to the kernel after a burst of connections. The runtime's own
+// Releaser returns memory to the kernel when connections have closed. The runtime's own
 // scavenger keeps as much as the last peak needed: after 4,000 connections closed, RSS stood
 // at 84 MB for over a minute.
 type Releaser struct {
 	baseBytes  int64     // GoBytes at the start or after the last release
 	aboveSince time.Time // when GoBytes rose above baseBytes; zero if it is not above
-	peak       int       // most open connections since then
+	peak       int       // most open connections since the start or the last release
 	releasedAt time.Time
 	due        bool
 }

@@ -128,7 +128,8 @@ func (p gcPoint) since(then gcPoint) (cpuPercent float64, limiterActive bool) {
 func (r *runtimeReader) memStats() {
 	r.stats.HeapAlloc = r.uint(metricObjects)
 	r.stats.HeapReleased = r.uint(metricReleased)
-	r.stats.HeapSys = r.stats.HeapAlloc + r.uint(metricUnused) + r.uint(metricFree) + r.stats.HeapReleased
+	r.stats.HeapSys = r.stats.HeapAlloc + r.uint(metricUnused) + r.uint(metricFree) +
+		r.stats.HeapReleased
 	r.stats.Sys = r.uint(metricTotal)
 	r.stats.TotalAlloc = r.uint(metricAllocs)
 	r.stats.NextGC = r.uint(metricGoal)

@@ -54,6 +54,7 @@ type changeLog struct {
 	due       time.Time     // the next line of vitals
 	status    health.Status
 	goLimit   memory.GoLimit
+	failing   []bool // by dependency
 	evicted   int64
 	evictedAt time.Time
 }
@@ -64,7 +65,10 @@ func (l *changeLog) logState(ctx context.Context, s *health.State) {
 			limitAttrs(s, l.goLimit.Size)...)
 		l.goLimit = s.GoLimit
 	}
-	l.logStatus(ctx, s.Status, s.Reason, s)
+	l.logDependencies(ctx, s)
+	if !s.Provisional() {
+		l.logStatus(ctx, s.Status, s.Reason, s)
+	}
 	if c := s.Connections; c.Evicted > l.evicted {
 		if time.Since(l.evictedAt) > evictionQuiet {
 			l.log.LogAttrs(ctx, slog.LevelWarn, "evicting connections",
@@ -75,7 +79,7 @@ func (l *changeLog) logState(ctx context.Context, s *health.State) {
 	}
 	if s.Released {
 		l.log.LogAttrs(ctx, slog.LevelDebug, "memory released", append(vitals(s), slog.String("reason",
-			"Go memory was above its level at rest and the connections that used it have closed"))...)
+			"Go memory was above its level at rest"))...)
 	}
 	// Half a period early is the closest that a sample comes.
 	if now := time.Now(); l.interval > 0 && !now.Add(health.SamplePeriod/2).Before(l.due) {
@@ -108,6 +112,27 @@ func (l *changeLog) logStatus(
 		attrs = append(attrs, slog.String("output", reason))
 	}
 	l.log.LogAttrs(ctx, level, "status changed", append(attrs, vitals(s)...)...)
+}
+
+// logDependencies logs the dependencies that began or ceased to fail.
+func (l *changeLog) logDependencies(ctx context.Context, s *health.State) {
+	if l.failing == nil {
+		l.failing = make([]bool, len(s.Dependencies))
+	}
+	for i := range s.Dependencies {
+		d := &s.Dependencies[i]
+		switch failed := d.Failed(); {
+		case failed == l.failing[i]:
+			continue
+		case failed:
+			l.log.LogAttrs(ctx, slog.LevelWarn, "dependency fails", slog.String("name", d.Name),
+				slog.Bool("required", d.Required), slog.String("reason", string(d.Last.Reason)))
+		default:
+			l.log.LogAttrs(ctx, slog.LevelInfo, "dependency passes", slog.String("name", d.Name),
+				slog.Bool("required", d.Required))
+		}
+		l.failing[i] = !l.failing[i]
+	}
 }
 
 func limitAttrs(s *health.State, before memory.Size) []slog.Attr {

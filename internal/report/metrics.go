@@ -103,5 +103,14 @@ func (w *Writer) writeMetrics(s *health.State) *Document {
 				"check", c.Name, "status", status.String())
 		}
 	}
+	if len(s.Dependencies) > 0 {
+		t.family("healthd_dependency_up", gauge, "1 for a dependency that passes, else 0.")
+	}
+	for i := range s.Dependencies {
+		d := &s.Dependencies[i]
+		if d.Asked() {
+			t.flag(!d.Failed(), "healthd_dependency_up", "name", d.Name)
+		}
+	}
 	return newDocument(http.StatusOK, metricsType, string(t))
 }

@@ -152,7 +152,11 @@ func (w *Writer) newMonitoring(s *health.State) *Monitoring {
 		Checks:      make(Checks, len(s.Checks)),
 	}
 	for i := range s.Checks {
-		document.Checks[i] = newCheck(&s.Checks[i], measured)
+		c, observed := &s.Checks[i], measured
+		if !c.Time.Equal(s.Time) { // else the string is shared
+			observed = c.Time.UTC().Format(time.RFC3339)
+		}
+		document.Checks[i] = newCheck(c, observed)
 	}
 	return document
 }
@@ -177,13 +181,13 @@ func newContainer(c *memory.Container) *Container {
 	return container
 }
 
-func newCheck(c *health.Check, measured string) NamedCheck {
+func newCheck(c *health.Check, observed string) NamedCheck {
 	check := Check{
 		ComponentType: c.Kind,
 		ObservedUnit:  c.Unit,
 		Status:        c.Status.String(),
 		Output:        c.Reason,
-		Time:          measured,
+		Time:          observed,
 	}
 	if c.Known {
 		value := oneDecimal(c.Value)

@@ -154,8 +154,8 @@ function reason(status) {
 		return 'Requests in progress are completed; new traffic should go elsewhere. ' + output
 	case 'pass':
 		if (!report.memory) return ''
-		return Object.keys(report.checks).length ? 'Memory is within its limits.'
-			: 'No memory limit is set, so nothing is checked.'
+		if (check('memory:utilization') || check('gomemlimit:utilization')) return 'Memory is within its limits.'
+		return Object.keys(report.checks).length ? '' : 'No memory limit is set, so nothing is checked.'
 	}
 	return output
 }
@@ -168,10 +168,34 @@ function showValuesByKey() {
 		cell.parentNode.hidden = value == null
 		if (value != null) setText(cell, format(names.at(-1), value))
 	}
+	showDependencies()
 	for (const group of document.querySelectorAll('tbody')) {
 		group.hidden = !group.querySelector('tr:not([hidden]) td')
 	}
 	$('details').hidden = !report.memory
+}
+
+// showDependencies gives every dependency a row below the group's title.
+function showDependencies() {
+	const suffix = ':responseTime'
+	const checks = Object.entries(report.checks || {}).filter(([name]) => name.endsWith(suffix))
+	const group = $('dependencies')
+	while (group.rows.length > checks.length + 1) group.deleteRow(-1)
+	checks.forEach(([name, [check]], i) => {
+		const row = group.rows[i + 1] || addDependency(group)
+		const [title, status, note] = row.cells
+		setText(title, name.slice(0, -suffix.length))
+		status.className = check.status
+		setText(status, check.status)
+		const time = check.observedValue == null ? 'not asked yet' : check.observedValue.toFixed(1) + ' ms'
+		setText(note, check.output || time)
+	})
+}
+
+function addDependency(group) {
+	const row = group.insertRow()
+	row.innerHTML = '<th scope="row"></th><td></td><td></td>'
+	return row
 }
 
 function containerLimit() {

@@ -109,6 +109,7 @@ func detailsHTML(report string, m *Monitoring, locked bool) string {
 	b.Grow(8 << 10)
 	b.WriteString("<table id=\"details\">\n<caption>Details</caption>\n")
 	writeGroup(&b, statusGroup(m), ` class="unscripted"`, false)
+	writeDependencies(&b, m.Checks)
 	for _, g := range detailGroups(m) {
 		writeGroup(&b, g, "", locked)
 	}
@@ -116,6 +117,32 @@ func detailsHTML(report string, m *Monitoring, locked bool) string {
 	b.WriteString(report) // encoding/json has escaped <, > and &
 	b.WriteString("</script>")
 	return b.String()
+}
+
+// writeDependencies writes a row for every dependency. The script adds those that are missing.
+func writeDependencies(b *strings.Builder, checks Checks) {
+	var rows strings.Builder
+	for _, c := range checks {
+		name, ok := strings.CutSuffix(c.Name, ":responseTime")
+		if !ok {
+			continue
+		}
+		note := c.Output
+		switch {
+		case note != "":
+		case c.ObservedValue == nil:
+			note = "not asked yet"
+		default:
+			note = fmt.Sprintf("%.1f ms", *c.ObservedValue)
+		}
+		fmt.Fprintf(&rows, "<tr><th scope=\"row\">%s</th><td class=%q>%s</td><td>%s</td></tr>\n",
+			name, c.Status, c.Status, html.EscapeString(note))
+	}
+	attributes := ` id="dependencies"`
+	if rows.Len() == 0 {
+		attributes += " hidden"
+	}
+	writeBody(b, attributes, "Dependencies", rows.String())
 }
 
 func writeGroup(b *strings.Builder, g group, attribute string, locked bool) {
@@ -138,8 +165,12 @@ func writeGroup(b *strings.Builder, g group, attribute string, locked bool) {
 	if empty {
 		attribute += " hidden"
 	}
+	writeBody(b, attribute, g.title, rows.String())
+}
+
+func writeBody(b *strings.Builder, attributes, title, rows string) {
 	fmt.Fprintf(b, "<tbody%s>\n<tr><th colspan=\"3\" scope=\"rowgroup\">%s</th></tr>\n%s</tbody>\n",
-		attribute, g.title, rows.String())
+		attributes, title, rows)
 }
 
 // The functions below write values as the page's script does.

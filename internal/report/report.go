@@ -68,11 +68,11 @@ type Documents struct {
 
 	writer *Writer // for the documents that are the same for every state
 
-	ready   *Document
-	report  *Document
-	scrape  Lazy
-	page    Lazy
-	changes *Lazy
+	ready           *Document
+	report          *Document
+	metricsDocument Lazy
+	page            Lazy
+	historyDocument *Lazy
 }
 
 // Write writes the documents of s. The history is a document that the caller renews.
@@ -80,13 +80,13 @@ func (w *Writer) Write(s *health.State, history *Lazy) *Documents {
 	monitoring := w.newMonitoring(s)
 	report := w.writeJSON(s.Status, monitoring)
 	d := &Documents{
-		State:   s,
-		writer:  w,
-		ready:   w.alive,
-		report:  report,
-		scrape:  Lazy{write: func() *Document { return w.writeMetrics(s) }},
-		page:    Lazy{write: func() *Document { return w.writePage(report, monitoring, false) }},
-		changes: history,
+		State:           s,
+		writer:          w,
+		ready:           w.alive,
+		report:          report,
+		metricsDocument: Lazy{write: func() *Document { return w.writeMetrics(s) }},
+		page:            Lazy{write: func() *Document { return w.writePage(report, monitoring, false) }},
+		historyDocument: history,
 	}
 	if s.Status != health.Pass {
 		d.ready = w.writeStatus(s.Status, s.Reason)
@@ -99,15 +99,15 @@ func (w *Writer) Write(s *health.State, history *Lazy) *Documents {
 func (w *Writer) WriteStale(history *Lazy) *Documents {
 	failure := w.writeStatus(health.Fail, health.StaleReason)
 	return &Documents{
-		State:  &health.State{Status: health.Fail, Reason: health.StaleReason},
-		writer: w,
-		ready:  failure,
-		report: failure,
-		scrape: Lazy{write: func() *Document { return failure }}, // a scraper keeps what it knew
+		State:           &health.State{Status: health.Fail, Reason: health.StaleReason},
+		writer:          w,
+		ready:           failure,
+		report:          failure,
+		metricsDocument: Lazy{write: func() *Document { return failure }}, // a scraper keeps what it knew
 		page: Lazy{write: func() *Document {
 			return w.writeLockedPage(failure, health.Fail, health.StaleReason)
 		}},
-		changes: history,
+		historyDocument: history,
 	}
 }
 
@@ -159,14 +159,14 @@ func (d *Documents) history(r Request) *Document {
 	if !r.Authorized {
 		return d.writer.unauthorized
 	}
-	return d.changes.Document()
+	return d.historyDocument.Document()
 }
 
 func (d *Documents) metrics(r Request) *Document {
 	if !r.Authorized {
 		return d.writer.unauthorized
 	}
-	return d.scrape.Document()
+	return d.metricsDocument.Document()
 }
 
 func (d *Documents) root(r Request) *Document {
