@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"strconv"
 	"strings"
 
 	_ "github.com/halobuzz/healthd/internal/processors"
@@ -79,7 +80,7 @@ func parseArgs(args []string) (command string, operands []string, err error) {
 		if strings.HasPrefix(command, "-") {
 			return "", nil, unknownOption(command)
 		}
-		return "", nil, fmt.Errorf("unknown command %q", command)
+		return "", nil, fmt.Errorf("unknown command %s", quoted(command))
 	}
 	for i, arg := range operands {
 		switch {
@@ -88,7 +89,7 @@ func parseArgs(args []string) (command string, operands []string, err error) {
 		case strings.HasPrefix(arg, "-"):
 			return "", nil, unknownOption(arg)
 		case i >= maxOperands:
-			return "", nil, fmt.Errorf("unexpected argument %q", arg)
+			return "", nil, fmt.Errorf("unexpected argument %s", quoted(arg))
 		}
 	}
 	return command, operands, nil
@@ -100,7 +101,15 @@ func unknownOption(option string) error {
 	case "-p", "--port", "-port":
 		return fmt.Errorf("unknown option %q: set PORT", option)
 	}
-	return fmt.Errorf("unknown option %q", option)
+	return fmt.Errorf("unknown option %s", quoted(option))
+}
+
+// quoted quotes an argument, unless it may be a part of a URL with a password.
+func quoted(arg string) string {
+	if strings.ContainsAny(arg, ":@") {
+		return "(hidden, put a URL in quotes after probe)"
+	}
+	return strconv.Quote(arg)
 }
 
 // usage returns the leading comment of a file, with the list of endpoints.

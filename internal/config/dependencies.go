@@ -23,6 +23,8 @@ var (
 		"and start with a letter or digit")
 	errUnset    = errors.New("the variable is not set; set it or remove the entry")
 	errNoName   = errors.New("the variable's name gives no valid name for it; write NAME=VARIABLE")
+	errLines    = errors.New("the variable's value in .env is more than one line")
+	errExpands  = errors.New("the variable contains $; put it in single quotes in .env")
 	errSameName = errors.New("another entry has the same name; " +
 		"choose another with NAME=URL or NAME=VARIABLE")
 )
@@ -34,8 +36,12 @@ func (s *source) dependencies() []probe.Dependency {
 	taken := map[string]bool{}
 	entries := 0
 	for _, key := range []string{requiredKey, optionalKey} {
-		place := 0
-		for entry := range strings.FieldsSeq(s.raw(key)) {
+		list, place := s.raw(key), 0
+		if list == s.file[key] && s.expands(key) {
+			s.problem("%s: contains $; put it in single quotes in %s", key, s.name)
+			continue
+		}
+		for entry := range strings.FieldsSeq(list) {
 			place++
 			entries++
 			d, err := s.dependency(entry)
@@ -83,8 +89,8 @@ func (s *source) dependency(entry string) (d probe.Dependency, err error) {
 		if !variableName(variable) {
 			return d, errEntry
 		}
-		if value = s.raw(variable); value == "" {
-			return d, errUnset
+		if value, err = s.variable(variable); err != nil {
+			return d, err
 		}
 		if !named {
 			first, _, _ := strings.Cut(variable, "_")
@@ -96,6 +102,24 @@ func (s *source) dependency(entry string) (d probe.Dependency, err error) {
 	d.Name = name
 	d.Target, err = probe.Parse(value)
 	return d, err
+}
+
+// variable returns the value of a variable that an entry names. Kubernetes secrets often end with
+// a newline.
+func (s *source) variable(name string) (value string, err error) {
+	if v := strings.TrimSpace(s.getenv(name)); v != "" {
+		return v, nil
+	}
+	v := s.file[name]
+	switch {
+	case v == "":
+		return "", errUnset
+	case strings.ContainsAny(v, "\r\n"):
+		return "", errLines
+	case s.expands(name):
+		return "", errExpands
+	}
+	return v, nil
 }
 
 // dependencyName reports whether s is [a-z0-9][a-z0-9_-]{0,31}.

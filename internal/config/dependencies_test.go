@@ -192,6 +192,29 @@ func TestDependenciesTogether(t *testing.T) {
 }
 
 // FuzzDependencies looks for a secret that stands in an entry or in the variable it names.
+// TestDependencyVariables has variables with a value that is not used as it was written, and one
+// with the newline that Kubernetes secrets often end with.
+func TestDependencyVariables(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ name, dotenv, wantErr string }{
+		{"lines", "DEPENDENCIES=CACHE_URL\nCACHE_URL=\"redis://:hun\nter2@cache\"\n",
+			"DEPENDENCIES: entry 1: the variable's value in .env is more than one line"},
+		{"a reference", "DEPENDENCIES=CACHE_URL\nCACHE_URL=http://a/?hunter2=$X\n",
+			"DEPENDENCIES: entry 1: the variable contains $; put it in single quotes in .env"},
+		{"a reference in the list", "DEPENDENCIES=a=http://a/?hunter2=$X\n",
+			"DEPENDENCIES: contains $; put it in single quotes in .env"},
+	} {
+		if _, err := Load(env(nil), writeDotenv(t, tt.dotenv)); err == nil || err.Error() != tt.wantErr {
+			t.Errorf("%s: Load(.env %q) = %v, want %s", tt.name, tt.dotenv, err, tt.wantErr)
+		}
+	}
+	environment := env(map[string]string{"DEPENDENCIES": "CACHE_URL", "CACHE_URL": "redis://cache\n"})
+	c, err := Load(environment, noDotenv(t))
+	if err != nil || len(c.Dependencies) != 1 || c.Dependencies[0].Name != "cache" {
+		t.Errorf("Load(CACHE_URL with a newline) = %v, %v, want cache", c.Dependencies, err)
+	}
+}
+
 func FuzzDependencies(f *testing.F) {
 	for _, seed := range []struct{ before, after string }{
 		{"", ""}, {"x=redis://:", "@cache"}, {"x=", ""}, {"", "=redis://cache"}, {"x=http://a/", "?"},

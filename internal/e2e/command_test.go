@@ -47,6 +47,9 @@ func TestCommands(t *testing.T) {
 		{"version x", 2, "", `unexpected argument "x"`},
 		{"--version x", 2, "", `unexpected argument "x"`},
 		{"probe /a /b", 2, "", `unexpected argument "/b"`},
+		{"probe redis://:my hunter2@cache", 2, "", `unexpected argument (hidden`},
+		{"redis://:hunter2@cache", 2, "", `unknown command (hidden`},
+		{"probe -https://u:hunter2@h", 2, "", `unknown option (hidden`},
 	} {
 		t.Run(tt.args, func(t *testing.T) {
 			t.Parallel()

@@ -10,6 +10,8 @@ import (
 	"io"
 	"math/big"
 	"net"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 )
@@ -55,6 +57,23 @@ func serveTLS(t testing.TB, config *tls.Config, handle func(net.Conn)) *stub {
 		t.Fatal(err)
 	}
 	return serveOn(t, tls.NewListener(listener, config), handle)
+}
+
+// TestTLSTooLong has a server with 64 KB of names in its certificate.
+func TestTLSTooLong(t *testing.T) {
+	t.Parallel()
+	large := newCertificate(t, func(c *x509.Certificate) {
+		for i := range 1000 {
+			c.DNSNames = append(c.DNSNames, strings.Repeat("x", 60)+strconv.Itoa(i)+".example.org")
+		}
+	})
+	s := serveTLS(t, &tls.Config{Certificates: []tls.Certificate{large}}, silent)
+	target := mustParse(t, "https://"+s.Addr().String())
+	target.roots = x509.NewCertPool()
+	target.roots.AddCert(large.Leaf)
+	if got := target.Ask(t.Context()); got.Passed || got.Reason != TLSFailed {
+		t.Errorf("Ask(large certificate) = %+v, want %q", got, TLSFailed)
+	}
 }
 
 func TestTLS(t *testing.T) {

@@ -110,9 +110,6 @@ func parseAuthority(p *protocol, rest string) (a address, path string, err error
 // option says so.
 func parseDatabase(p *protocol, request, rest string, tls bool) (Target, error) {
 	hosts, options, err := splitDatabase(rest)
-	if err == nil && p == redisProtocol && strings.Contains(options, "@") {
-		err = errEscape
-	}
 	if err != nil {
 		return Target{}, err
 	}
@@ -155,15 +152,18 @@ func parseSRV(rest string) (Target, error) {
 
 // splitDatabase splits "user:password@host,host:port/database?options" and drops user,
 // password and database. The password may contain an unescaped "@", "/", "#" or ",", because
-// the last "@" before the options ends it. The options of MongoDB may contain an "@" too, as
-// those of Azure Cosmos DB do.
+// the last "@" before the options ends it. After the "?" only the option appName may contain an
+// "@", as in URLs of Azure Cosmos DB. Any other is refused, because the "?" is then a part of the
+// password, and the text before it would be taken for a host.
 func splitDatabase(rest string) (hosts, options string, err error) {
 	hosts, options, _ = strings.Cut(rest, "?")
-	if i := strings.LastIndexByte(hosts, '@'); i >= 0 {
-		hosts = hosts[i+1:]
-	} else if strings.Contains(options, "@") {
-		return "", "", errEscape // the text before the "?" is then a user, not a host
+	for option := range strings.SplitSeq(options, "&") {
+		name, _, _ := strings.Cut(option, "=")
+		if strings.Contains(option, "@") && !strings.EqualFold(name, "appName") {
+			return "", "", errEscape
+		}
 	}
+	hosts = hosts[strings.LastIndexByte(hosts, '@')+1:]
 	if i := strings.IndexAny(hosts, "/#"); i >= 0 {
 		hosts = hosts[:i]
 	}
@@ -224,10 +224,11 @@ func parseAddress(s, defaultPort string) (address, error) {
 	case strings.Contains(port, ":"):
 		return address{}, errIPv6
 	}
-	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+	n, err := strconv.ParseUint(port, 10, 16)
+	if err != nil || n == 0 {
 		return address{}, errPort
 	}
-	return address{host, port}, nil
+	return address{host, strconv.FormatUint(n, 10)}, nil
 }
 
 func isIPv6(host string) bool {
@@ -243,8 +244,9 @@ func checkHost(host string) error {
 		return errNoHost
 	case strings.HasPrefix(lower, "%2f"), strings.HasSuffix(lower, ".sock"):
 		return errSocket
-	case len(host) > 253, strings.ContainsFunc(lower, func(r rune) bool {
-		return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '.' && r != '-' && r != '_'
+	case len(host) > 253, strings.ContainsFunc(host, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') &&
+			r != '.' && r != '-' && r != '_'
 	}):
 		return errHost
 	}
