@@ -99,6 +99,12 @@ func pipelineOnce(request string) func(*flood, net.Conn) {
 	}
 }
 
+// paddedGet returns a request that is long enough for net/http's buffer of 4 KiB to hold fewer
+// than 300 lines of them. Its response, a 404, is cheap to make.
+func paddedGet() string {
+	return "GET /nope HTTP/1.1\r\nHost: x\r\nX: " + strings.Repeat("x", 24) + "\r\n\r\n"
+}
+
 // halfClose sends a request, closes its own direction at once and reads the answer.
 func halfClose(_ *flood, conn net.Conn) {
 	if _, err := io.WriteString(conn, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"); err == nil {

@@ -67,6 +67,7 @@ var uses = map[string]use{
 	"chunks":           {do: endlessly(chunkedPost, "1\r\nx\r\n"), again: true},
 	"pipelineShort":    {do: pipelineOnce(shortGet + "\r\n"), again: true},
 	"pipelineLong":     {do: pipelineOnce(shortGet + distinctLines(250) + "\r\n"), again: true},
+	"pipelinePadded":   {do: endlessly(paddedGet(), paddedGet())},
 	"halfClose":        {do: halfClose, again: true},
 }
 

@@ -41,6 +41,8 @@ type conn struct {
 	// fresh is whether the request was received since the last answer. If not, the client has
 	// sent it without waiting for that answer.
 	fresh atomic.Bool
+
+	wasReset atomic.Bool
 }
 
 // Read resets the connection once it has read more than maxLines since the last answer.
@@ -86,6 +88,9 @@ func (c *conn) CloseWrite() error {
 // the container on cgroup v2, and has no limit on the number of such connections. Until Close
 // returns, the connection has its place in the table and can be evicted.
 func (c *conn) Close() error {
+	if c.wasReset.Load() {
+		return nil // net/http closes an evicted connection as well
+	}
 	c.TCPConn.CloseWrite()
 	acknowledged := func(fd uintptr) bool { return unacknowledged(fd) == 0 }
 	deadline := time.Now().Add(lingerTimeout)
@@ -112,6 +117,7 @@ func (c *conn) await(timeout time.Duration, done func(fd uintptr) bool) bool {
 
 // reset closes the connection at once and discards what the client has not acknowledged.
 func (c *conn) reset() error {
+	c.wasReset.Store(true)
 	c.SetLinger(0)
 	return c.TCPConn.Close()
 }
