@@ -61,7 +61,7 @@ var attacks = []scenario{
 		count: 200, use: "pipelineLong"},
 	// The table has 512 places, so that it is less than half full.
 	{name: "200 pipelines of short requests, 256 MiB, 0.5 CPU", limits: limits{256, 0.5},
-		count: 200, use: "pipelinePadded"},
+		count: 200, use: "pipelinePadded", full: true},
 	{name: "300 half-closed, 64 MiB, 0.25 CPU", limits: limits{64, 0.25},
 		count: 300, use: "halfClose"},
 }
