@@ -28,26 +28,32 @@ func (r *running) dialNarrow(t *testing.T) net.Conn {
 	return conn
 }
 
-// TestSmallSocketBuffers allows for the kernel, which doubles what it is asked for to count its
-// own part.
-func TestSmallSocketBuffers(t *testing.T) {
-	t.Parallel()
+// acceptOne returns an accepted connection, whose client stays open until the test ends.
+func acceptOne(t *testing.T) *conn {
+	t.Helper()
 	ln, err := Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer ln.Close()
+	t.Cleanup(func() { ln.Close() })
 	client, err := net.Dial("tcp", ln.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer client.Close()
-	accepted, err := ln.Accept()
+	t.Cleanup(func() { client.Close() })
+	accepted, err := listener{ln, newConnections(100)}.Accept()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer accepted.Close()
-	raw, err := accepted.(*net.TCPConn).SyscallConn()
+	t.Cleanup(func() { accepted.Close() })
+	return accepted.(*conn)
+}
+
+// TestSmallSocketBuffers allows for the kernel, which doubles what it is asked for to count its
+// own part.
+func TestSmallSocketBuffers(t *testing.T) {
+	t.Parallel()
+	raw, err := acceptOne(t).SyscallConn()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -151,28 +157,15 @@ func TestCloseWithoutAck(t *testing.T) {
 // refused. Its buffers are to be free at once.
 func TestRefusedHeaderIsEvicted(t *testing.T) {
 	t.Parallel()
-	ln, err := Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	client, err := net.Dial("tcp", ln.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer client.Close()
-	accepted, err := listener{ln, newConnections(100)}.Accept()
-	if err != nil {
-		t.Fatal(err)
-	}
+	accepted := acceptOne(t)
 	ended := make(chan any)
 	began := time.Now()
 	go func() {
 		defer func() { ended <- recover() }()
-		accepted.(*conn).CloseWrite()
+		accepted.CloseWrite()
 	}()
 	time.Sleep(50 * time.Millisecond)
-	accepted.(*conn).reset()
+	accepted.reset()
 	if got := <-ended; got != http.ErrAbortHandler || time.Since(began) > refusalTimeout*3/4 {
 		t.Errorf("CloseWrite ended with %v after %v, want %v at once",
 			got, time.Since(began), http.ErrAbortHandler)
