@@ -1,0 +1,166 @@
+package app
+
+import (
+	"bytes"
+	"cmp"
+	"io/fs"
+	"os"
+	"slices"
+	"strconv"
+)
+
+// Process is one process, as a sample saw it.
+type Process struct {
+	Name      string // base name of argv[0]
+	PID       int
+	RSSBytes  int64 // resident set
+	AnonBytes int64 // resident set without the pages of files and shared memory
+}
+
+// Processes is one reading of the processes beside healthd.
+type Processes struct {
+	Largest   []Process // at most five, by AnonBytes, the largest first
+	PIDs      []int     // of all of them, in ascending order
+	AnonBytes int64     // of all of them together
+}
+
+// Has reports whether the reading has a process with the given ID.
+func (p Processes) Has(pid int) bool {
+	_, found := slices.BinarySearch(p.PIDs, pid)
+	return found
+}
+
+// mostProcesses bounds Processes.Largest.
+const mostProcesses = 5
+
+// Reader reads the processes beside healthd from proc(5). Where there is no /proc it finds
+// none. It is not safe for concurrent use.
+type Reader struct {
+	root  fs.FS
+	self  int
+	page  int64
+	found []process // kept for the next reading
+	buf   [4096]byte
+}
+
+// process is what is read of each process.
+type process struct {
+	pid, parent int
+	descendant  bool // of healthd
+	rss, anon   int64
+}
+
+// NewReader returns a Reader of the /proc in root, which is the file system's root but in
+// tests. The process ID self is healthd's own. If it is 1, the reader finds every process
+// that can be seen, since all of them are charged to the container, even a shell by
+// `kubectl exec`. Otherwise it finds the descendants of self.
+func NewReader(root fs.FS, self int) *Reader {
+	return &Reader{root: root, self: self, page: int64(os.Getpagesize())}
+}
+
+// Read takes a reading.
+func (r *Reader) Read() Processes {
+	r.list()
+	if r.self != 1 {
+		r.keepDescendants()
+	}
+	r.measure()
+	p := Processes{PIDs: make([]int, len(r.found))}
+	for i, found := range r.found {
+		p.PIDs[i] = found.pid
+		p.AnonBytes += found.anon
+	}
+	slices.SortFunc(r.found, func(a, b process) int {
+		return cmp.Or(cmp.Compare(b.anon, a.anon), cmp.Compare(a.pid, b.pid))
+	})
+	p.Largest = make([]Process, min(len(r.found), mostProcesses))
+	for i := range p.Largest {
+		found := &r.found[i]
+		p.Largest[i] = Process{r.name(found.pid), found.pid, found.rss, found.anon}
+	}
+	return p
+}
+
+// list finds the processes in the directory /proc, in ascending order.
+func (r *Reader) list() {
+	r.found = r.found[:0]
+	entries, _ := fs.ReadDir(r.root, "proc") // what could be read before an error counts
+	for _, entry := range entries {
+		pid, ok := parseDigits(entry.Name())
+		if ok && int(pid) != r.self {
+			r.found = append(r.found, process{pid: int(pid)})
+		}
+	}
+	slices.SortFunc(r.found, func(a, b process) int { return cmp.Compare(a.pid, b.pid) })
+}
+
+// keepDescendants drops the processes that do not descend from self.
+func (r *Reader) keepDescendants() {
+	for i := range r.found {
+		r.found[i].parent = parentOf(r.read(r.found[i].pid, "stat"))
+	}
+	// A second pass, because an ancestor may have the higher ID once IDs start again.
+	for i := range r.found {
+		r.found[i].descendant = r.descends(i)
+	}
+	r.found = slices.DeleteFunc(r.found, func(p process) bool { return !p.descendant })
+}
+
+// descends reports whether self is an ancestor of the process at index i. Parents that were
+// read at different times can form a loop, so the walk is bounded.
+func (r *Reader) descends(i int) bool {
+	for range r.found {
+		parent := r.found[i].parent
+		if parent == r.self {
+			return true
+		}
+		var found bool
+		i, found = slices.BinarySearchFunc(r.found, parent, func(p process, pid int) int {
+			return cmp.Compare(p.pid, pid)
+		})
+		if !found {
+			return false
+		}
+	}
+	return false
+}
+
+// measure reads the memory of each process and drops those that have none: zombies, kernel
+// threads and processes that have ended since they were listed.
+func (r *Reader) measure() {
+	kept := r.found[:0]
+	for _, p := range r.found {
+		resident, shared, ok := parseStatm(r.read(p.pid, "statm"))
+		if !ok || resident == 0 {
+			continue
+		}
+		p.rss = resident * r.page
+		p.anon = max(0, resident-shared) * r.page
+		kept = append(kept, p)
+	}
+	r.found = kept
+}
+
+// name returns the name of a process. Each reading reads it again, because exec changes it.
+func (r *Reader) name(pid int) string {
+	title := firstArgument(r.read(pid, "cmdline"))
+	if len(title) == 0 {
+		title = bytes.TrimSuffix(r.read(pid, "comm"), []byte("\n")) // a process may clear its arguments
+	}
+	return displayName(title)
+}
+
+// read returns the beginning of a file of a process, valid until the next read, or nil. The
+// file is not kept open: a descriptor for each process could be more than the limit allows.
+func (r *Reader) read(pid int, name string) []byte {
+	f, err := r.root.Open("proc/" + strconv.Itoa(pid) + "/" + name)
+	if err != nil {
+		return nil
+	}
+	defer f.Close()
+	n, err := f.Read(r.buf[:])
+	if err != nil {
+		return nil
+	}
+	return r.buf[:n]
+}

@@ -1,0 +1,104 @@
+package app
+
+import (
+	"errors"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+)
+
+// groupPoll is how often the group is looked at once the command has ended. Its processes
+// are not always healthd's children: the parent may be a process of another group, or, where
+// there is no subreaper, the system's own init.
+const groupPoll = 50 * time.Millisecond
+
+// supervise reaps children until the command's group is empty. The channel must have been
+// registered before the command was started, so that no SIGCHLD is missed.
+func (a *App) supervise(children chan os.Signal) {
+	defer close(a.done)
+	defer signal.Stop(children)
+	var poll <-chan time.Time
+	for {
+		a.reap()
+		if a.groupEmpty() {
+			break
+		}
+		if _, ended := a.Exit(); ended && poll == nil {
+			ticker := time.NewTicker(groupPoll)
+			defer ticker.Stop()
+			poll = ticker.C
+		}
+		select {
+		case <-children:
+		case <-poll:
+		}
+	}
+	if a.terminal {
+		takeTerminal()
+	}
+}
+
+// reap collects the status of every child that has ended or stopped. One SIGCHLD can stand
+// for many children.
+func (a *App) reap() {
+	for a.reapOne() {
+	}
+}
+
+// reapOne reports whether there may be another child to reap.
+func (a *App) reapOne() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var status syscall.WaitStatus
+	pid, err := syscall.Wait4(-1, &status, syscall.WNOHANG|syscall.WUNTRACED, nil)
+	if err != nil {
+		return errors.Is(err, syscall.EINTR)
+	}
+	if pid == a.pid {
+		a.changed(status)
+	}
+	return pid > 0
+}
+
+// changed records a change of the command's state. The caller holds a.mu.
+func (a *App) changed(status syscall.WaitStatus) {
+	switch {
+	case status.Exited():
+		a.exit = &Exit{Code: status.ExitStatus()}
+	case status.Signaled():
+		sig := status.Signal()
+		a.exit = &Exit{
+			Code:       128 + int(sig),
+			Signal:     sig,
+			KilledByUs: a.killed && sig == syscall.SIGKILL,
+		}
+	case status.StopSignal() == syscall.SIGTSTP:
+		// No shell looks after this group, so nobody else would continue it after ^Z.
+		// Other stop signals were meant: SIGSTOP, or SIGTTIN of a job in the background.
+		a.signalGroup(syscall.SIGCONT)
+		return
+	default:
+		return
+	}
+	close(a.ended)
+	// npm ends within 20 ms of SIGTERM and can leave its node behind.
+	a.signalGroup(syscall.SIGTERM)
+	a.signalGroup(syscall.SIGCONT) // a stopped process would not act on it
+}
+
+// signalGroup sends sig to the command's process group, and to the command itself if it has
+// moved to another group. The caller holds a.mu.
+func (a *App) signalGroup(sig syscall.Signal) {
+	if syscall.Kill(-a.pid, sig) != nil && a.exit == nil {
+		syscall.Kill(a.pid, sig)
+	}
+}
+
+// groupEmpty reports whether the command has ended and no process of its group is left.
+func (a *App) groupEmpty() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	// EPERM means that there are processes, none of which healthd may signal.
+	return a.exit != nil && errors.Is(syscall.Kill(-a.pid, 0), syscall.ESRCH)
+}
