@@ -118,8 +118,8 @@ func (r *running) signal(sig syscall.Signal) {
 	}
 }
 
-// end waits for the program and returns its exit code, the rest of the command's output and
-// the last line of the program's own.
+// end waits for the program. It returns its exit code, the rest of the command's output and
+// the program's own line about the end, or why there was none.
 func (r *running) end() (code int, stdout, last string) {
 	r.t.Helper()
 	rest, err := io.ReadAll(r.stdout)
@@ -127,8 +127,12 @@ func (r *running) end() (code int, stdout, last string) {
 		r.t.Fatal(err)
 	}
 	r.cmd.Wait()
-	lines := strings.Split(strings.TrimSpace(r.stderr.String()), "\n")
-	return r.cmd.ProcessState.ExitCode(), string(rest), lines[len(lines)-1]
+	for line := range strings.Lines(r.stderr.String()) {
+		if last = strings.TrimSuffix(line, "\n"); strings.HasPrefix(last, "run: ended") {
+			break
+		}
+	}
+	return r.cmd.ProcessState.ExitCode(), string(rest), last
 }
 
 func TestExitCodes(t *testing.T) {

@@ -13,23 +13,33 @@ import (
 // proc makes a /proc of processes, each "pid parent resident shared argv0", and of what
 // else there is.
 func proc(processes ...string) fstest.MapFS {
-	root := fstest.MapFS{
-		"proc/meminfo": &fstest.MapFile{},
-		"proc/1x":      &fstest.MapFile{Mode: fs.ModeDir | 0o555},
+	files := fstest.MapFS{
+		"meminfo": &fstest.MapFile{},
+		"1x":      &fstest.MapFile{Mode: fs.ModeDir | 0o555},
 	}
 	for _, p := range processes {
 		var pid, parent, resident, shared int
 		var name string
 		fmt.Sscan(p, &pid, &parent, &resident, &shared, &name)
 		file := func(name, contents string) {
-			root[fmt.Sprint("proc/", pid, "/", name)] = &fstest.MapFile{Data: []byte(contents)}
+			files[fmt.Sprint(pid, "/", name)] = &fstest.MapFile{Data: []byte(contents)}
 		}
 		file("stat", fmt.Sprintf("%d (a) b) S %d 1 1 0\n", pid, parent))
 		file("statm", fmt.Sprintf("99999 %d %d 5 0 9 0\n", resident, shared))
 		file("cmdline", name+"\x00--flag\x00")
 		file("comm", "thread\n")
 	}
-	return root
+	return files
+}
+
+// directory writes files to a directory.
+func directory(t *testing.T, files fs.FS) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, files); err != nil {
+		t.Fatal(err)
+	}
+	return dir
 }
 
 func TestReaderRead(t *testing.T) {
@@ -40,7 +50,7 @@ func TestReaderRead(t *testing.T) {
 	}
 	for _, tt := range []struct {
 		name string
-		root fs.FS
+		proc fs.FS
 		self int
 		want Processes
 	}{
@@ -77,13 +87,13 @@ func TestReaderRead(t *testing.T) {
 			Processes{Largest: []Process{process("node", 7, 9, 4)}, PIDs: []int{7}, AnonBytes: 5 * page}},
 		{"more shared than resident", proc("7 1 4 9 node"), 1,
 			Processes{Largest: []Process{{"node", 7, 4 * page, 0}}, PIDs: []int{7}}},
-		{"ended while it was read", fstest.MapFS{"proc/7": &fstest.MapFile{Mode: fs.ModeDir | 0o555}}, 1,
+		{"ended while it was read", fstest.MapFS{"7": &fstest.MapFile{Mode: fs.ModeDir | 0o555}}, 1,
 			Processes{Largest: []Process{}, PIDs: []int{}}},
-		{"no /proc", fstest.MapFS{}, 1, Processes{Largest: []Process{}, PIDs: []int{}}},
+		{"nothing", fstest.MapFS{}, 1, Processes{Largest: []Process{}, PIDs: []int{}}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			r := NewReader(tt.root, tt.self)
+			r := NewReader(directory(t, tt.proc), tt.self)
 			for range 2 { // the second reading reuses what the first has left
 				if got := r.Read(); !reflect.DeepEqual(got, tt.want) {
 					t.Errorf("Read() = %+v, want %+v", got, tt.want)
@@ -96,10 +106,18 @@ func TestReaderRead(t *testing.T) {
 // TestReaderNameFromComm reads a process that has cleared its arguments.
 func TestReaderNameFromComm(t *testing.T) {
 	t.Parallel()
-	root := proc("7 1 9 4 node")
-	root["proc/7/cmdline"] = &fstest.MapFile{}
-	if got := NewReader(root, 1).Read().Largest[0].Name; got != "thread" {
+	files := proc("7 1 9 4 node")
+	files["7/cmdline"] = &fstest.MapFile{}
+	if got := NewReader(directory(t, files), 1).Read().Largest[0].Name; got != "thread" {
 		t.Errorf("Name = %q, want %q", got, "thread")
+	}
+}
+
+func TestReaderWithoutProc(t *testing.T) {
+	t.Parallel()
+	want := Processes{Largest: []Process{}, PIDs: []int{}}
+	if got := NewReader("/missing", 1).Read(); !reflect.DeepEqual(got, want) {
+		t.Errorf("Read() = %+v, want %+v", got, want)
 	}
 }
 
@@ -119,15 +137,19 @@ func FuzzReader(f *testing.F) {
 	f.Add("99999999999999999999", "", "", "")
 	f.Add("007", "7 (a) S 7 7", "1 0 0 0", "/")
 	f.Fuzz(func(t *testing.T, pid, stat, statm, cmdline string) {
-		if pid == "" || strings.ContainsAny(pid, "/\x00") || !fs.ValidPath("proc/"+pid) {
+		if pid == "" || strings.ContainsAny(pid, "/\x00") || !fs.ValidPath(pid) {
 			t.Skip("not the name of a directory")
 		}
-		root := proc("50 1 5 3 healthd", "51 50 9 4 a")
-		root["proc/"+pid+"/stat"] = &fstest.MapFile{Data: []byte(stat)}
-		root["proc/"+pid+"/statm"] = &fstest.MapFile{Data: []byte(statm)}
-		root["proc/"+pid+"/cmdline"] = &fstest.MapFile{Data: []byte(cmdline)}
+		files := proc("50 1 5 3 healthd", "51 50 9 4 a")
+		files[pid+"/stat"] = &fstest.MapFile{Data: []byte(stat)}
+		files[pid+"/statm"] = &fstest.MapFile{Data: []byte(statm)}
+		files[pid+"/cmdline"] = &fstest.MapFile{Data: []byte(cmdline)}
+		dir := t.TempDir()
+		if err := os.CopyFS(dir, files); err != nil {
+			t.Skip(err)
+		}
 		for _, self := range []int{1, 50} {
-			got := NewReader(root, self).Read()
+			got := NewReader(dir, self).Read()
 			var sum int64
 			for _, p := range got.Largest {
 				if p.AnonBytes < 0 || p.AnonBytes > p.RSSBytes || !got.Has(p.PID) || got.Has(self) {

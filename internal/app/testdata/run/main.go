@@ -3,8 +3,8 @@
 //	run [-timeout DURATION] [-linger DURATION] [-quiet] -- COMMAND [ARG...]
 //
 // It stops the command on SIGTERM and SIGINT, kills it on a second one, passes the other
-// signals on, and exits as the command did. What it has to tell is in lines on standard
-// error that begin with "run: ".
+// signals on, and exits as the command did. It writes lines that begin with "run: " to
+// standard error.
 package main
 
 import (
@@ -55,11 +55,13 @@ func run(timeout, linger time.Duration, quiet bool) int {
 			a.Signal(sig.(syscall.Signal))
 		}
 	}()
-	sig := syscall.SIGTERM
+	watch := newWatcher()
+	go watch.run(a.Ended(), say)
+	sig, stopping := syscall.SIGTERM, false
 	select {
 	case <-a.Ended():
 	case s := <-stops:
-		sig = s.(syscall.Signal)
+		sig, stopping = s.(syscall.Signal), true
 	}
 	go func() {
 		<-stops
@@ -69,6 +71,9 @@ func run(timeout, linger time.Duration, quiet bool) int {
 	exit, ended := a.Exit()
 	say("ended %t code %d signal %d byUs %t empty %t",
 		ended, exit.Code, int(exit.Signal), exit.KilledByUs, empty)
+	if v := watch.end(exit, stopping); v.Cause != app.Ended {
+		say("because %v: %v", v.Victim, v.Cause)
+	}
 	time.Sleep(linger)
 	return exit.Code
 }
