@@ -166,7 +166,7 @@ func childStates(t *testing.T, parent int) []byte {
 	var states []byte
 	for _, entry := range entries {
 		stat, _ := os.ReadFile("/proc/" + entry.Name() + "/stat")
-		if parentOf(stat) == parent {
+		if got, _, ok := parseStat(stat); ok && got == parent {
 			states = append(states, stat[bytes.LastIndexByte(stat, ')')+2])
 		}
 	}

@@ -27,20 +27,22 @@ func parseStatm(statm []byte) (resident, shared int64, ok bool) {
 	return resident, shared, true
 }
 
-// parentOf reads the parent's ID from proc_pid_stat(5): "pid (comm) state ppid ...". It is 0
-// if there is none. The comm may itself hold spaces and parentheses.
-func parentOf(stat []byte) int {
+// parseStat reads the parent's ID and the process group from proc_pid_stat(5): "pid (comm)
+// state ppid pgrp ...". The comm may itself hold spaces and parentheses.
+func parseStat(stat []byte) (parent, group int, ok bool) {
 	end := bytes.LastIndex(stat, []byte(") "))
 	if end < 0 {
-		return 0
+		return 0, 0, false
 	}
 	_, rest, _ := bytes.Cut(stat[end+len(") "):], []byte(" "))
-	digits, _, cut := bytes.Cut(rest, []byte(" "))
-	pid, ok := parseDigits(digits)
-	if !cut || !ok || pid > math.MaxInt32 {
-		return 0
+	first, rest, _ := bytes.Cut(rest, []byte(" "))
+	second, _, cut := bytes.Cut(rest, []byte(" "))
+	ppid, ok1 := parseDigits(first)
+	pgrp, ok2 := parseDigits(second)
+	if !cut || !ok1 || !ok2 || ppid > math.MaxInt32 || pgrp > math.MaxInt32 {
+		return 0, 0, false
 	}
-	return int(pid)
+	return int(ppid), int(pgrp), true
 }
 
 // firstArgument returns argv[0] from proc_pid_cmdline(5), where NUL ends each argument.

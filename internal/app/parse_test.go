@@ -36,29 +36,35 @@ func TestParseStatm(t *testing.T) {
 	}
 }
 
-func TestParentOf(t *testing.T) {
+func TestParseStat(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
-		name, stat string
-		want       int
+		name, stat    string
+		parent, group int
+		ok            bool
 	}{
-		{"captured", "28 (node) S 7 1 1 34816 1 4194304 1 0\n", 7},
-		{"comm with a space", "28 (tmux: server) S 7 1 1 0\n", 7},
-		{"comm like a stat line", "28 (a) S 9 () R 7 1 1 0\n", 7},
-		{"comm with parentheses", "28 ((sd-pam)) S 7 1 1 0\n", 7},
-		{"init", "1 (init) S 0 1 1 0\n", 0},
-		{"empty", "", 0},
-		{"no comm", "28 node S 7 1\n", 0},
-		{"ends after the comm", "28 (node)", 0},
-		{"ends after the state", "28 (node) S", 0},
-		{"ends in the parent", "28 (node) S 7", 0},
-		{"negative", "28 (node) S -7 1\n", 0},
-		{"huge", "28 (node) S 2147483648 1\n", 0},
+		{"captured", "28 (node) S 7 14 1 34816 1 4194304 1 0\n", 7, 14, true},
+		{"comm with a space", "28 (tmux: server) S 7 14 1 0\n", 7, 14, true},
+		{"comm like a stat line", "28 (a) S 9 () R 7 14 1 0\n", 7, 14, true},
+		{"comm with parentheses", "28 ((sd-pam)) S 7 14 1 0\n", 7, 14, true},
+		{"init", "1 (init) S 0 1 1 0\n", 0, 1, true},
+		{"empty", "", 0, 0, false},
+		{"no comm", "28 node S 7 14\n", 0, 0, false},
+		{"ends after the comm", "28 (node)", 0, 0, false},
+		{"ends after the state", "28 (node) S", 0, 0, false},
+		{"ends in the parent", "28 (node) S 7", 0, 0, false},
+		{"ends in the group", "28 (node) S 7 1", 0, 0, false},
+		{"negative parent", "28 (node) S -7 14 1\n", 0, 0, false},
+		{"negative group", "28 (node) S 7 -14 1\n", 0, 0, false},
+		{"huge parent", "28 (node) S 2147483648 14 1\n", 0, 0, false},
+		{"huge group", "28 (node) S 7 2147483648 1\n", 0, 0, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			if got := parentOf([]byte(tt.stat)); got != tt.want {
-				t.Errorf("parentOf(%q) = %d, want %d", tt.stat, got, tt.want)
+			parent, group, ok := parseStat([]byte(tt.stat))
+			if parent != tt.parent || group != tt.group || ok != tt.ok {
+				t.Errorf("parseStat(%q) = %d, %d, %t, want %d, %d, %t",
+					tt.stat, parent, group, ok, tt.parent, tt.group, tt.ok)
 			}
 		})
 	}
@@ -110,7 +116,7 @@ func FuzzParseStatm(f *testing.F) {
 	})
 }
 
-func FuzzParentOf(f *testing.F) {
+func FuzzParseStat(f *testing.F) {
 	for _, seed := range []string{
 		"28 (node) S 7 1 1 34816 1\n", "28 (a) S 9 () R 7 1\n", "1 (init) S 0 1\n", "", ") ",
 		"1 () S 99999999999999999999 1", "1 () S -1 1", "1 ) S",
@@ -118,8 +124,9 @@ func FuzzParentOf(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, stat []byte) {
-		if got := parentOf(stat); got < 0 {
-			t.Errorf("parentOf(%q) = %d, want no negative ID", stat, got)
+		parent, group, ok := parseStat(stat)
+		if parent < 0 || group < 0 || !ok && (parent != 0 || group != 0) {
+			t.Errorf("parseStat(%q) = %d, %d, %t", stat, parent, group, ok)
 		}
 	})
 }

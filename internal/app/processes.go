@@ -46,9 +46,9 @@ type Reader struct {
 
 // process is what is read of each process.
 type process struct {
-	pid, parent int
-	descendant  bool // of healthd
-	rss, anon   int64
+	pid, parent, group int
+	descendant         bool // of healthd
+	rss, anon          int64
 }
 
 // NewReader returns a Reader of proc, which is "/proc" but in tests. The process ID self is
@@ -100,11 +100,40 @@ func (r *Reader) list() {
 	slices.SortFunc(r.found, func(a, b process) int { return cmp.Compare(a.pid, b.pid) })
 }
 
+// relate reads the parent and the group of each process, 0 where they are unknown.
+func (r *Reader) relate() {
+	for i := range r.found {
+		p := &r.found[i]
+		p.parent, p.group, _ = parseStat(r.read(p.pid, "stat"))
+	}
+}
+
+// find returns the index of the process with the given ID.
+func (r *Reader) find(pid int) (int, bool) {
+	return slices.BinarySearchFunc(r.found, pid, func(p process, pid int) int {
+		return cmp.Compare(p.pid, pid)
+	})
+}
+
+// groupRoots returns the processes of a group whose parent is not one of the group.
+func (r *Reader) groupRoots(group int) []int {
+	r.list()
+	r.relate()
+	var roots []int
+	for _, p := range r.found {
+		if p.group != group {
+			continue
+		}
+		if i, found := r.find(p.parent); !found || r.found[i].group != group {
+			roots = append(roots, p.pid)
+		}
+	}
+	return roots
+}
+
 // keepDescendants drops the processes that do not descend from self.
 func (r *Reader) keepDescendants() {
-	for i := range r.found {
-		r.found[i].parent = parentOf(r.read(r.found[i].pid, "stat"))
-	}
+	r.relate()
 	// A second pass, because an ancestor may have the higher ID once IDs start again.
 	for i := range r.found {
 		r.found[i].descendant = r.descends(i)
@@ -121,10 +150,7 @@ func (r *Reader) descends(i int) bool {
 			return true
 		}
 		var found bool
-		i, found = slices.BinarySearchFunc(r.found, parent, func(p process, pid int) int {
-			return cmp.Compare(p.pid, pid)
-		})
-		if !found {
+		if i, found = r.find(parent); !found {
 			return false
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -118,6 +119,42 @@ func TestReaderWithoutProc(t *testing.T) {
 	want := Processes{Largest: []Process{}, PIDs: []int{}}
 	if got := NewReader("/missing", 1).Read(); !reflect.DeepEqual(got, want) {
 		t.Errorf("Read() = %+v, want %+v", got, want)
+	}
+}
+
+func TestGroupRoots(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name  string
+		stats map[int]string
+		want  []int
+	}{
+		{"a wrapper and its child", map[int]string{
+			1: "1 (healthd) S 0 1 1", 20: "20 (cross-env) S 1 7 1", 31: "31 (node) S 20 7 1",
+		}, []int{20}},
+		{"the child's ID is lower", map[int]string{
+			1: "1 (healthd) S 0 1 1", 9: "9 (node) S 20 7 1", 20: "20 (cross-env) S 1 7 1",
+		}, []int{20}},
+		{"two orphans", map[int]string{
+			1: "1 (healthd) S 0 1 1", 20: "20 (a) S 1 7 1", 31: "31 (b) S 1 7 1",
+		}, []int{20, 31}},
+		{"a parent outside the group", map[int]string{
+			1: "1 (init) S 0 1 1", 20: "20 (a) S 1 20 1", 31: "31 (b) S 20 7 1",
+		}, []int{31}},
+		{"a parent that cannot be seen", map[int]string{31: "31 (b) S 20 7 1"}, []int{31}},
+		{"other groups", map[int]string{20: "20 (a) S 1 20 1", 31: "31 (b) S 20 20 1"}, nil},
+		{"nothing", nil, nil},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			files := fstest.MapFS{}
+			for pid, stat := range tt.stats {
+				files[fmt.Sprint(pid, "/stat")] = &fstest.MapFile{Data: []byte(stat + " 0 0\n")}
+			}
+			if got := NewReader(directory(t, files), 1).groupRoots(7); !slices.Equal(got, tt.want) {
+				t.Errorf("groupRoots(7) = %v, want %v", got, tt.want)
+			}
+		})
 	}
 }
 

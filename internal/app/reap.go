@@ -19,15 +19,19 @@ func (a *App) supervise(children chan os.Signal) {
 	defer close(a.done)
 	defer signal.Stop(children)
 	var poll <-chan time.Time
+	rest := rest{reader: NewReader("/proc", os.Getpid()), told: make(map[int]bool)}
 	for {
 		a.reap()
+		if _, ended := a.Exit(); ended {
+			a.terminate(&rest)
+			if poll == nil {
+				ticker := time.NewTicker(groupPoll)
+				defer ticker.Stop()
+				poll = ticker.C
+			}
+		}
 		if a.groupEmpty() {
 			break
-		}
-		if _, ended := a.Exit(); ended && poll == nil {
-			ticker := time.NewTicker(groupPoll)
-			defer ticker.Stop()
-			poll = ticker.C
 		}
 		select {
 		case <-children:
@@ -36,6 +40,37 @@ func (a *App) supervise(children chan os.Signal) {
 	}
 	if a.terminal {
 		takeTerminal()
+	}
+}
+
+// rest is what the command has left behind in its group.
+type rest struct {
+	reader *Reader
+	told   map[int]bool // the processes that were sent SIGTERM, and 0 for the group
+}
+
+// terminate sends SIGTERM to each process of the group whose parent is not of the group. npm,
+// for example, ends within 20 ms of SIGTERM and leaves its node behind. If it leaves
+// cross-env and node, cross-env gets the signal and passes it on: a signal to the whole group
+// would reach node twice, which ends the shutdown that the first one began. If cross-env ended
+// instead, node's parent would be healthd, and the next call would signal it.
+func (a *App) terminate(rest *rest) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	roots := rest.reader.groupRoots(a.pid)
+	if len(roots) == 0 {
+		roots = []int{0} // there is no /proc, or no process left
+	}
+	for _, pid := range roots {
+		if rest.told[pid] {
+			continue
+		}
+		rest.told[pid] = true
+		if pid == 0 {
+			pid = -a.pid
+		}
+		syscall.Kill(pid, syscall.SIGTERM)
+		syscall.Kill(pid, syscall.SIGCONT) // a stopped process would not act on SIGTERM
 	}
 }
 
@@ -82,9 +117,6 @@ func (a *App) changed(status syscall.WaitStatus) {
 		return
 	}
 	close(a.ended)
-	// npm ends within 20 ms of SIGTERM and can leave its node behind.
-	a.signalGroup(syscall.SIGTERM)
-	a.signalGroup(syscall.SIGCONT) // a stopped process would not act on it
 }
 
 // signalGroup sends sig to the command's process group, and to the command itself if it has

@@ -55,7 +55,7 @@ func startSession(t *testing.T, cmd *exec.Cmd) *session {
 		t.Fatal(err)
 	}
 	slave.Close()
-	stuck := time.AfterFunc(20*time.Second, func() {
+	stuck := time.AfterFunc(2*time.Minute, func() {
 		cmd.Process.Kill()
 		master.Close()
 	})
