@@ -50,9 +50,9 @@ bench: build ## print time, allocations, binary size and idle memory
 check: ## run all checks and tests that need no container
 	@test -z "$$(gofmt -l .)" || { gofmt -d .; exit 1; }
 	@go mod tidy -diff
-	@go vet ./... && go vet -tags e2e ./internal/e2e
+	@go vet ./... && go vet -tags e2e ./internal/e2e ./internal/app
 	@go fix -diff ./...
-	@$(STATICCHECK) ./... && $(STATICCHECK) -tags e2e ./internal/e2e
+	@$(STATICCHECK) ./... && $(STATICCHECK) -tags e2e ./internal/e2e ./internal/app
 	@$(MAKE) --no-print-directory test
 
 .PHONY: cross
@@ -88,6 +88,10 @@ dependencies: ## watch a real Redis (needs redis-server)
 compare: ## print costs beside net/http and Express, or beside OLD_BIN=FILE (needs root)
 	@go test -tags e2e -count 1 -timeout 30m -v \
 		-run '^TestCompare$(if $(OLD_BIN),Before)$$' ./internal/e2e
+
+.PHONY: app-test
+app-test: ## run apps under it as PID 1 in containers (needs Docker, Node and npm, 2 min)
+	@DOCKER=$(DOCKER) go test -tags e2e -count 1 -v -run '^TestContainer' ./internal/app
 
 .PHONY: image
 image: ## build the image

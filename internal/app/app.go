@@ -105,7 +105,7 @@ func (a *App) PID() int { return a.pid }
 func (a *App) Started() time.Time { return a.started }
 
 // Ended returns a channel that is closed when the command itself has ended. Other processes
-// of its group may be left; they have been sent SIGTERM. Call Stop to wait for them.
+// of its group may be left, which get SIGTERM at once. Call Stop to wait for them.
 func (a *App) Ended() <-chan struct{} { return a.ended }
 
 // Done returns a channel that is closed when the command has ended, no process of its group

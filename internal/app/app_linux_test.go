@@ -34,8 +34,9 @@ func parseStatus(text string) map[string]string {
 // TestInherited compares what exec hands down with what it hands down without healthd.
 func TestInherited(t *testing.T) {
 	t.Parallel()
-	const script = `sleep 0.1; grep -E '^(Sig[^Q]|Shd|THP|Umask|Cap|NoNewPrivs|Seccomp)' /proc/self/status; ` +
-		`ulimit -a; ls -l /proc/self/fd | wc -l; pwd; nice; cat /proc/self/oom_score_adj`
+	const script = `sleep 0.1
+		grep -E '^(Sig[^Q]|Shd|THP|Umask|Cap|NoNewPrivs|Seccomp)' /proc/self/status
+		ulimit -a; ls -l /proc/self/fd | wc -l; pwd; nice; cat /proc/self/oom_score_adj`
 	path, err := program()
 	if err != nil {
 		t.Fatal(err)
@@ -52,8 +53,12 @@ func TestInherited(t *testing.T) {
 	if got != want {
 		t.Errorf("the command has inherited:\n%s\nwant:\n%s", got, want)
 	}
-	if status := parseStatus(got); strings.Trim(status["SigIgn"], "0") != "" || status["THP_enabled"] != "1" {
-		t.Errorf("SigIgn %q, THP_enabled %q, want no signal and 1", status["SigIgn"], status["THP_enabled"])
+	status := parseStatus(got)
+	if ignored := status["SigIgn"]; strings.Trim(ignored, "0") != "" {
+		t.Errorf("SigIgn is %q, want no signal", ignored)
+	}
+	if huge := status["THP_enabled"]; huge != "1" {
+		t.Errorf("THP_enabled is %q, want 1", huge)
 	}
 }
 
@@ -179,5 +184,27 @@ func eventually(t *testing.T, what string, ok func() bool) {
 		if time.Now().After(deadline) {
 			t.Fatalf("not within 10 s: %s", what)
 		}
+	}
+}
+
+// TestWrongArchitecture starts an executable for a machine that does not exist.
+func TestWrongArchitecture(t *testing.T) {
+	t.Parallel()
+	path, err := program()
+	if err != nil {
+		t.Fatal(err)
+	}
+	elf, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	elf[18], elf[19] = 0xfe, 0xfe // e_machine: elf(5)
+	other := t.TempDir() + "/other"
+	if err := os.WriteFile(other, elf, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	code, _, last := start(t, command(t, "--", other)).end()
+	if code != 126 || !strings.Contains(last, "exec format error") {
+		t.Errorf("end() = %d, %q, want 126 and exec format error", code, last)
 	}
 }

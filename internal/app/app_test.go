@@ -1,139 +1,13 @@
 package app
 
 import (
-	"bufio"
-	"bytes"
-	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
-	"time"
 )
-
-// Start takes all children of a process and can be called once, so these tests call it in
-// the program testdata/run.
-
-var programDir string
-
-func TestMain(m *testing.M) {
-	dir, err := os.MkdirTemp("", "app")
-	if err != nil {
-		panic(err)
-	}
-	programDir = dir
-	code := m.Run()
-	os.RemoveAll(dir)
-	os.Exit(code)
-}
-
-// program builds testdata/run, once.
-var program = sync.OnceValues(func() (string, error) {
-	path := filepath.Join(programDir, "run")
-	build := exec.Command("go", "build", "-o", path, "./testdata/run")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("go build: %w\n%s", err, out)
-	}
-	return path, nil
-})
-
-// command prepares the program to run a command.
-func command(t *testing.T, args ...string) *exec.Cmd {
-	t.Helper()
-	path, err := program()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return exec.Command(path, args...)
-}
-
-// shell prepares the program to run a shell script.
-func shell(t *testing.T, script string, options ...string) *exec.Cmd {
-	t.Helper()
-	return command(t, append(options, "--", "sh", "-c", script)...)
-}
-
-// running is the program while it runs.
-type running struct {
-	t      *testing.T
-	cmd    *exec.Cmd
-	stdout *bufio.Reader
-	stderr output
-}
-
-// output collects what a process writes, and can be read meanwhile.
-type output struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.buf.Write(p)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.buf.String()
-}
-
-func start(t *testing.T, cmd *exec.Cmd) *running {
-	t.Helper()
-	r := &running{t: t, cmd: cmd}
-	stdout, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.stdout = bufio.NewReader(stdout)
-	cmd.Stderr = &r.stderr
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	stuck := time.AfterFunc(30*time.Second, func() { cmd.Process.Kill() })
-	t.Cleanup(func() { stuck.Stop() })
-	return r
-}
-
-// line reads a line that the command writes.
-func (r *running) line() string {
-	r.t.Helper()
-	line, err := r.stdout.ReadString('\n')
-	if err != nil {
-		r.t.Fatalf("%v after %q; standard error: %s", err, line, &r.stderr)
-	}
-	return strings.TrimSuffix(line, "\n")
-}
-
-func (r *running) signal(sig syscall.Signal) {
-	r.t.Helper()
-	if err := r.cmd.Process.Signal(sig); err != nil {
-		r.t.Fatal(err)
-	}
-}
-
-// end waits for the program. It returns its exit code, the rest of the command's output and
-// the program's own line about the end, or why there was none.
-func (r *running) end() (code int, stdout, last string) {
-	r.t.Helper()
-	rest, err := io.ReadAll(r.stdout)
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	r.cmd.Wait()
-	for line := range strings.Lines(r.stderr.String()) {
-		if last = strings.TrimSuffix(line, "\n"); strings.HasPrefix(last, "run: ended") {
-			break
-		}
-	}
-	return r.cmd.ProcessState.ExitCode(), string(rest), last
-}
 
 func TestExitCodes(t *testing.T) {
 	t.Parallel()
@@ -193,7 +67,8 @@ func TestCannotStart(t *testing.T) {
 
 func TestStop(t *testing.T) {
 	t.Parallel()
-	const drains = `trap 'echo draining; sleep 0.2; exit 5' TERM; echo up; while :; do sleep 0.01; done`
+	const drains = `trap 'echo draining; sleep 0.2; exit 5' TERM; echo up
+		while :; do sleep 0.01; done`
 	const ignores = `trap '' TERM; echo up; while :; do sleep 0.1; done`
 	const leaves = `trap 'exit 6' TERM
 		(trap 'sleep 0.2; echo drained; exit' TERM; echo up; while :; do sleep 0.01; done) &
@@ -202,7 +77,7 @@ func TestStop(t *testing.T) {
 	const wrapped = `trap 'exit 6' TERM
 		(app() { n=0; trap 'n=$((n+1)); end=30' TERM; echo up; end=-1
 			while [ $end != 0 ]; do sleep 0.01; end=$((end-1)); done; echo $n SIGTERM; }
-		trap 'kill $!' TERM; app & wait; wait) &
+		trap 'sleep 0.1; kill $!' TERM; app & wait; wait) &
 		while :; do sleep 0.01; done`
 	for _, tt := range []struct {
 		name, script string
@@ -217,7 +92,8 @@ func TestStop(t *testing.T) {
 			7, "", "code 7 signal 0 byUs false empty true"},
 		{"the rest of the group", leaves, []syscall.Signal{syscall.SIGTERM}, "10s",
 			6, "drained\n", "code 6 signal 0 byUs false empty true"},
-		{"a wrapper that is left behind passes it on", wrapped, []syscall.Signal{syscall.SIGTERM}, "10s",
+		{"a wrapper that is left behind passes it on", wrapped,
+			[]syscall.Signal{syscall.SIGTERM}, "10s",
 			6, "1 SIGTERM\n", "code 6 signal 0 byUs false empty true"},
 		{"timeout", ignores, []syscall.Signal{syscall.SIGTERM}, "300ms",
 			137, "", "code 137 signal 9 byUs true empty true"},
@@ -242,6 +118,18 @@ func TestStop(t *testing.T) {
 	}
 }
 
+// TestEndsWhenGroupIsEmpty has a command that ends before a process of its group does.
+func TestEndsWhenGroupIsEmpty(t *testing.T) {
+	t.Parallel()
+	const script = `(trap '' TERM; sleep 0.3; echo drained >&2) & exit 0`
+	r := start(t, shell(t, script))
+	r.end()
+	_, after, _ := strings.Cut(r.stderr.String(), "drained\n")
+	if !strings.HasPrefix(after, "run: ended") {
+		t.Errorf("standard error is %q, want the end after drained", r.stderr.String())
+	}
+}
+
 // TestLeftBehind has a command that ends by itself while another process of its group ignores
 // SIGTERM.
 func TestLeftBehind(t *testing.T) {
@@ -261,7 +149,8 @@ func TestSignals(t *testing.T) {
 	r := start(t, shell(t, script))
 	r.line()
 	for sig, want := range map[syscall.Signal]string{
-		syscall.SIGHUP: "HUP", syscall.SIGQUIT: "QUIT", syscall.SIGUSR1: "USR1", syscall.SIGUSR2: "USR2",
+		syscall.SIGHUP: "HUP", syscall.SIGQUIT: "QUIT",
+		syscall.SIGUSR1: "USR1", syscall.SIGUSR2: "USR2",
 	} {
 		r.signal(sig)
 		if got := r.line(); got != want {

@@ -184,9 +184,10 @@ func TestContainerInherited(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			run := func(entry ...string) string {
-				args := append([]string{"run", "--rm", "-i", "--network", "none", "-h", "box",
-					"-e", "EMPTY=", "-e", "LINES=a\nb", "-e", "GOMEMLIMIT=200MiB", "-e", "GOGC=off"}, options...)
-				args = append(append(args, mounts(t)...), "--entrypoint", entry[0], containerImage)
+				args := []string{"run", "--rm", "-i", "--network", "none", "-h", "box", "-e", "EMPTY=",
+					"-e", "LINES=a\nb", "-e", "GOMEMLIMIT=200MiB", "-e", "GOGC=off"}
+				args = append(append(args, options...), mounts(t)...)
+				args = append(args, "--entrypoint", entry[0], containerImage)
 				cmd := docker(append(append(args, entry[1:]...), "sh", "-c", script)...)
 				cmd.Stdin = strings.NewReader("standard input")
 				out, err := cmd.Output()

@@ -56,10 +56,12 @@ func TestReaderRead(t *testing.T) {
 		want Processes
 	}{
 		{"PID 1 finds all but itself",
-			proc("1 0 500 300 /healthd", "7 1 900 400 /bin/node", "31 0 300 200 sh", "40 7 800 100 node"), 1,
+			proc("1 0 500 300 /healthd", "7 1 900 400 /bin/node", "31 0 300 200 sh",
+				"40 7 800 100 node"), 1,
 			Processes{
 				Largest: []Process{
-					process("node", 40, 800, 100), process("node", 7, 900, 400), process("sh", 31, 300, 200),
+					process("node", 40, 800, 100), process("node", 7, 900, 400),
+					process("sh", 31, 300, 200),
 				},
 				PIDs:      []int{7, 31, 40},
 				AnonBytes: 1300 * page,
@@ -75,7 +77,8 @@ func TestReaderRead(t *testing.T) {
 		{"parents in a loop", proc("50 1 5 3 /healthd", "51 52 9 4 a", "52 51 9 4 b"), 50,
 			Processes{Largest: []Process{}, PIDs: []int{}}},
 		{"five of seven, equal ones by ID",
-			proc("2 1 9 8 b", "3 1 9 7 c", "4 1 9 6 d", "5 1 9 7 e", "6 1 9 3 f", "7 1 9 9 g", "8 1 9 2 h"), 1,
+			proc("2 1 9 8 b", "3 1 9 7 c", "4 1 9 6 d", "5 1 9 7 e", "6 1 9 3 f", "7 1 9 9 g",
+				"8 1 9 2 h"), 1,
 			Processes{
 				Largest: []Process{
 					process("h", 8, 9, 2), process("f", 6, 9, 3), process("d", 4, 9, 6),

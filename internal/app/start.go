@@ -40,8 +40,14 @@ func missingFile(err error) bool {
 
 var (
 	errNotFound      = errors.New("not found in PATH")
-	errNoInterpreter = &reason{"its interpreter (the #! line or the dynamic linker) does not exist", syscall.ENOENT}
-	errFormat        = &reason{"exec format error: built for another system, or no #! line", syscall.ENOEXEC}
+	errNoInterpreter = &reason{
+		"its interpreter (from the #! line, or the dynamic linker) does not exist",
+		syscall.ENOENT,
+	}
+	errFormat = &reason{
+		"exec format error: built for another system, or without a #! line",
+		syscall.ENOEXEC,
+	}
 )
 
 // reason words an error of the kernel for people.

@@ -99,7 +99,8 @@ const (
 
 func TestTerminal(t *testing.T) {
 	t.Parallel()
-	s := startSession(t, command(t, "-quiet", "--", "sh", "-c", `echo up; read x; echo "got $x"; read y`))
+	const script = `echo up; read x; echo "got $x"; read y`
+	s := startSession(t, command(t, "-quiet", "--", "sh", "-c", script))
 	s.expect("up")
 	s.write("line\n")
 	s.expect("got line")
@@ -147,7 +148,10 @@ func TestTerminalInBackground(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const script = `set -m; "$0" -quiet -- sh -c 'echo up; kill -STOP $$' <$(tty) & read x && echo "got $x"; kill %1`
+	const script = `set -m
+		"$0" -quiet -- sh -c 'echo up; kill -STOP $$' <$(tty) &
+		read x && echo "got $x"
+		kill -9 %1`
 	s := startSession(t, exec.Command("sh", "-c", script, path))
 	s.expect("up")
 	s.write("line\n")

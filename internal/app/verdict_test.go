@@ -69,7 +69,9 @@ func TestJudge(t *testing.T) {
 
 func TestCauseString(t *testing.T) {
 	t.Parallel()
-	for cause, want := range map[Cause]bool{Ended: false, OOMKilled: true, Killed: true, Aborted: true} {
+	for cause, want := range map[Cause]bool{
+		Ended: false, OOMKilled: true, Killed: true, Aborted: true,
+	} {
 		if got := cause.String(); (got != "") != want {
 			t.Errorf("Cause(%d).String() = %q, want text: %t", cause, got, want)
 		}
