@@ -121,7 +121,7 @@ func TestStop(t *testing.T) {
 // TestEndsWhenGroupIsEmpty has a command that ends before a process of its group does.
 func TestEndsWhenGroupIsEmpty(t *testing.T) {
 	t.Parallel()
-	const script = `(trap '' TERM; sleep 0.3; echo drained >&2) & exit 0`
+	const script = `trap '' TERM; (sleep 0.3; echo drained >&2) & exit 0`
 	r := start(t, shell(t, script))
 	r.end()
 	_, after, _ := strings.Cut(r.stderr.String(), "drained\n")
@@ -134,7 +134,7 @@ func TestEndsWhenGroupIsEmpty(t *testing.T) {
 // SIGTERM.
 func TestLeftBehind(t *testing.T) {
 	t.Parallel()
-	const script = `(trap '' TERM; sleep 100) >&- 2>&- & exit 8`
+	const script = `trap '' TERM; sleep 100 >&- 2>&- & exit 8`
 	r := start(t, shell(t, script, "-timeout", "200ms"))
 	code, _, last := r.end()
 	if want := "code 8 signal 0 byUs false empty true"; code != 8 || !strings.HasSuffix(last, want) {

@@ -97,7 +97,12 @@ func start(t *testing.T, cmd *exec.Cmd) *running {
 		t.Fatal(err)
 	}
 	stuck := time.AfterFunc(30*time.Second, func() { cmd.Process.Kill() })
-	t.Cleanup(func() { stuck.Stop() })
+	t.Cleanup(func() { // after a failure the command may still run
+		cmd.Process.Signal(syscall.SIGTERM)
+		cmd.Process.Signal(syscall.SIGINT) // the second signal kills the group
+		cmd.Wait()
+		stuck.Stop()
+	})
 	return r
 }
 

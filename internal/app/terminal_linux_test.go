@@ -156,6 +156,7 @@ func TestTerminalInBackground(t *testing.T) {
 	s.expect("up")
 	s.write("line\n")
 	s.expect("got line")
+	s.end() // the job is killed by then
 }
 
 // TestTerminalTostop has a terminal on which a process in the background may not write. The
