@@ -43,6 +43,7 @@ type Input struct {
 	Connections Connections
 
 	Dependencies []probe.Record // nil if none are configured
+	App          *App           // nil without a command
 
 	Released bool // memory was returned to the kernel just before
 	Draining bool // the service is about to stop
