@@ -2,16 +2,19 @@
 //
 // Usage:
 //
-//	healthd [serve]       serve until SIGTERM or SIGINT
-//	healthd probe [PATH]  request PATH (default /healthz) from the service on this machine
-//	healthd probe URL     ask a service or database once
-//	healthd version       print the version, like -v and --version
-//	healthd help          print this text, like -h and --help
+//	healthd [serve]                          serve until SIGTERM or SIGINT
+//	healthd [serve] -- COMMAND [ARGUMENT...] serve, and run a command until it ends
+//	healthd probe [PATH]                     request PATH (default /healthz) from the
+//	                                         service on this machine
+//	healthd probe URL                        ask a service or database once
+//	healthd version                          print the version, like -v and --version
+//	healthd help                             print this text, like -h and --help
 //
 // Endpoints (GET and HEAD): see healthd -h.
 //
 // Each setting comes from the environment, else from .env in the working directory, else from
-// these defaults. An empty value counts as unset.
+// these defaults. An empty value counts as unset. Each key may have the prefix HEALTHD_, and is
+// preferred with it.
 //
 //	PORT=4000               TCP port
 //	HOST=                   IP address or localhost; if empty, all addresses
@@ -36,16 +39,30 @@
 //	                        name of a variable that contains a URL
 //	REQUIRED_DEPENDENCIES=  the same, but the service is not ready without them
 //
-// The URLs of dependencies start with http, https, tcp, redis, rediss, mongodb or mongodb+srv.
-// Users and passwords in them are never sent.
+// With a command, variables without the prefix and .env belong to the command. healthd reads
+// neither, except for a variable that a dependency names. HEALTHD_PORT must be set, and some
+// defaults differ: SHUTDOWN_TIMEOUT=25s, MAX_CONNECTIONS=64 and GOMEMLIMIT=32MiB. These two keys
+// are errors without a command:
+//
+//	HEALTHD_APP_CHECK=      URL at which the command answers; if empty, a TCP connection
+//	                        to its PORT. If set, it decides about liveness too.
+//	HEALTHD_STOP_PERCENT=0  percentage of the container's limit at which to stop the
+//	                        command before the kernel kills it, 6-100; 0 is never
+//
+// The URLs start with http, https, tcp, redis, rediss, mongodb or mongodb+srv. Users and
+// passwords in them are never sent.
 //
 // If the configuration is invalid, healthd prints every problem, one per line.
 //
-// healthd uses one CPU, unless GOMAXPROCS in the environment is set.
+// healthd uses one CPU, unless GOMAXPROCS in the environment is set and there is no command.
 //
 // Signals: SIGTERM drains and stops, SIGINT stops without draining. A second signal ends the
-// process at once, unless it repeats the first one within a second.
+// process at once, unless it repeats the first one within a second. With a command, both signals
+// are passed on to it, SIGTERM after the drain. SIGKILL ends the command after SHUTDOWN_TIMEOUT or
+// a second signal. SIGHUP, SIGQUIT, SIGUSR1 and SIGUSR2 are passed on at once.
 //
-// Exit codes: 0 stopped, 1 failed, 2 invalid usage or configuration. healthd probe exits with
-// 0 if the probe passes, for HTTP with status 200-399, and with 1 otherwise.
+// Exit codes: 0 stopped, 1 failed, 2 invalid usage or configuration. With a command, the command's
+// own code, or 128 plus the number of the signal that killed it; 126 if it cannot be executed, 127
+// if it does not exist, 1 after a stop for HEALTHD_STOP_PERCENT. healthd probe exits with 0 if the
+// probe passes, for HTTP with status 200-399, and with 1 otherwise.
 package main

@@ -2,10 +2,12 @@ package main
 
 import (
 	_ "embed"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -36,12 +38,12 @@ func main() {
 }
 
 func run(args []string, getenv func(string) string, stdout, stderr io.Writer) int {
-	command, operands, err := parseArgs(args)
+	subcommand, operands, err := parseArgs(args)
 	if err != nil {
 		fmt.Fprintf(stderr, "healthd: %v; see healthd -h\n", err)
 		return exitUsage
 	}
-	switch command {
+	switch subcommand {
 	case "help":
 		fmt.Fprint(stdout, usage(doc))
 		return exitOK
@@ -56,31 +58,51 @@ func run(args []string, getenv func(string) string, stdout, stderr io.Writer) in
 		}
 		return ask(getenv, path, stdout, stderr)
 	default:
-		return serve(getenv, stdout, stderr)
+		return serve(operands, getenv, stdout, stderr)
 	}
 }
 
-// parseArgs splits the command line into a command, which is serve where none is named, and
-// its operands. The only options are those for help and the version.
-func parseArgs(args []string) (command string, operands []string, err error) {
+// parseArgs splits the command line into a subcommand, which is serve where none is named, and
+// its operands. The operands of serve are the command to run, which follows "--" with options
+// of its own.
+func parseArgs(args []string) (subcommand string, operands []string, err error) {
+	i := slices.Index(args, "--")
+	if i < 0 {
+		return parseSubcommand(args)
+	}
+	subcommand, _, err = parseSubcommand(args[:i])
+	operands = args[i+1:]
+	switch {
+	case err != nil:
+	case subcommand != "serve":
+		err = fmt.Errorf(`unexpected argument "--" for %s`, subcommand)
+	case len(operands) == 0:
+		err = errors.New(`a command must follow "--"`)
+	}
+	return subcommand, operands, err
+}
+
+// parseSubcommand splits a command line without a command to run. The only options are those
+// for help and the version.
+func parseSubcommand(args []string) (subcommand string, operands []string, err error) {
 	if len(args) == 0 {
 		return "serve", nil, nil
 	}
-	command, operands = args[0], args[1:]
+	subcommand, operands = args[0], args[1:]
 	maxOperands := 0
-	switch command {
+	switch subcommand {
 	case "-h", "--help", "help":
 		return "help", nil, nil
 	case "-v", "--version":
-		command = "version"
+		subcommand = "version"
 	case "serve", "version":
 	case "probe":
 		maxOperands = 1
 	default:
-		if strings.HasPrefix(command, "-") {
-			return "", nil, unknownOption(command)
+		if strings.HasPrefix(subcommand, "-") {
+			return "", nil, unknownOption(subcommand)
 		}
-		return "", nil, fmt.Errorf("unknown command %s", quoted(command))
+		return "", nil, fmt.Errorf("unknown command %s", quoted(subcommand))
 	}
 	for i, arg := range operands {
 		switch {
@@ -92,7 +114,7 @@ func parseArgs(args []string) (command string, operands []string, err error) {
 			return "", nil, fmt.Errorf("unexpected argument %s", quoted(arg))
 		}
 	}
-	return command, operands, nil
+	return subcommand, operands, nil
 }
 
 // unknownOption tells users of other servers' options where the port is set.

@@ -49,7 +49,7 @@ func TestReadmeNorthflankSpec(t *testing.T) {
 		t.Fatal(err)
 	}
 	getenv := func(key string) string { return s.RuntimeEnvironment[key] }
-	cfg, err := config.Load(getenv, "no such file")
+	cfg, err := config.Load(getenv, "no such file", false)
 	if err != nil {
 		t.Fatalf("the environment is refused: %v", err)
 	}

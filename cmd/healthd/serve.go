@@ -25,13 +25,13 @@ import (
 )
 
 // serve runs the service until a signal stops it, and returns the exit code.
-func serve(getenv func(string) string, stdout, stderr io.Writer) int {
+func serve(command []string, getenv func(string) string, stdout, stderr io.Writer) int {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, syscall.SIGTERM, os.Interrupt)
 	defer signal.Stop(signals)
 	signal.Ignore(syscall.SIGPIPE) // the service outlives the reader of its log
 
-	cfg, err := config.Load(getenv, dotenv)
+	cfg, err := config.Load(getenv, dotenv, len(command) > 0)
 	if err != nil {
 		fmt.Fprintln(stderr, err)
 		return exitUsage

@@ -26,6 +26,12 @@ type Config struct {
 	LogJSON         bool
 	LogLevel        slog.Level
 	Dependencies    []probe.Dependency // the required ones first
+
+	// The following are set only with a command.
+	AppCheck    *probe.Target // where the command answers; nil if that is not known
+	AppCheckSet bool          // AppCheck was configured, and decides about liveness too
+	StopPercent int           // of the container's limit, to stop the command; 0 for never
+	Warnings    []string      // lines for the log
 }
 
 const (
@@ -39,19 +45,28 @@ const (
 // Load reads every key from getenv, else from the file dotenv if it exists, else from the
 // defaults. An empty value counts as unset. The error joins one line per problem, which names the
 // key and the value.
-func Load(getenv func(string) string, dotenv string) (Config, error) {
-	s := open(getenv, dotenv)
+//
+// Each key may have the prefix HEALTHD_. If healthd runs a command, the other variables and the
+// file belong to the command: Load reads only keys with the prefix, and from the file only a
+// variable that a dependency names.
+func Load(getenv func(string) string, dotenv string, command bool) (Config, error) {
+	s := open(getenv, dotenv, command)
+	limit, timeout := "", "5s"
+	if command {
+		// Kubernetes allows 30 s for a stop, of which DRAIN_DELAY takes 3 s.
+		limit, timeout = "32MiB", "25s"
+	}
 	c := Config{
 		Listen:          s.address(),
 		ServiceName:     value(s, "SERVICE_NAME", "healthd", "", text),
 		Environment:     value(s, "ENVIRONMENT", "production", "", text),
-		MemoryLimit:     value(s, "GOMEMLIMIT", "", memoryLimitWanted, optional(memoryLimit)),
+		MemoryLimit:     value(s, "GOMEMLIMIT", limit, memoryLimitWanted, optional(memoryLimit)),
 		MaxConnections:  value(s, "MAX_CONNECTIONS", "auto", connectionsWanted, connections),
 		WarnPercent:     value(s, "MEMORY_WARN_PERCENT", "80", percentWanted, percent),
 		FailPercent:     value(s, "MEMORY_FAIL_PERCENT", "90", percentWanted, percent),
 		MemoryInterval:  value(s, "MEMORY_LOG_INTERVAL", "30s", durationWanted, duration),
 		DrainDelay:      value(s, "DRAIN_DELAY", "3s", durationWanted, duration),
-		ShutdownTimeout: value(s, "SHUTDOWN_TIMEOUT", "5s", durationWanted, duration),
+		ShutdownTimeout: value(s, "SHUTDOWN_TIMEOUT", timeout, durationWanted, duration),
 		MonitoringToken: s.token(),
 		LogJSON: value(s, "LOG_FORMAT", "text", "text or json",
 			oneOf(map[string]bool{"text": false, "json": true})),
@@ -62,24 +77,45 @@ func Load(getenv func(string) string, dotenv string) (Config, error) {
 			})),
 		Dependencies: s.dependencies(),
 	}
-	if c.WarnPercent != 0 && c.FailPercent != 0 && c.WarnPercent >= c.FailPercent {
-		warnNote, failNote := "", ""
-		if !s.isSet("MEMORY_WARN_PERCENT") {
-			warnNote = " (the default)"
-		}
-		if !s.isSet("MEMORY_FAIL_PERCENT") {
-			failNote = ", the default"
-		}
-		s.problem("MEMORY_WARN_PERCENT: \"%d\"%s is not less than MEMORY_FAIL_PERCENT (%d%s)",
-			c.WarnPercent, warnNote, c.FailPercent, failNote)
-	}
+	s.checkThresholds(c.WarnPercent, c.FailPercent)
+	s.commandSettings(&c)
+	c.Warnings = s.warnings
 	return c, errors.Join(s.problems...)
 }
 
-// LoadAddress reads PORT and HOST alone, so that no other key can fail its caller.
+// checkThresholds adds a problem unless warn is less than fail. Percentages that could not be
+// parsed are 0.
+func (s *source) checkThresholds(warn, fail int) {
+	if warn == 0 || fail == 0 || warn < fail {
+		return
+	}
+	warnSetting, failSetting := s.find("MEMORY_WARN_PERCENT"), s.find("MEMORY_FAIL_PERCENT")
+	warnNote, failNote := "", ""
+	if warnSetting.value == "" {
+		warnNote = " (the default)"
+	}
+	if failSetting.value == "" {
+		failNote = ", the default"
+	}
+	s.problem("%s: \"%d\"%s is not less than %s (%d%s)",
+		warnSetting.key, warn, warnNote, failSetting.key, fail, failNote)
+}
+
+// LoadAddress reads PORT and HOST alone, so that no other key can fail its caller. It is not told
+// whether a command runs: if HEALTHD_PORT is in the environment, one may, and a HOST without the
+// prefix is then used only if it is an address.
 func LoadAddress(getenv func(string) string, dotenv string) (Address, error) {
-	s := open(getenv, dotenv)
-	return s.address(), errors.Join(s.problems...)
+	s := open(getenv, dotenv, false)
+	address := s.address()
+	if getenv(prefix+"PORT") == "" {
+		return address, errors.Join(s.problems...)
+	}
+	own := open(getenv, dotenv, true)
+	ownAddress := own.address()
+	if !own.isSet("HOST") {
+		ownAddress.Host = address.Host
+	}
+	return ownAddress, errors.Join(own.problems...)
 }
 
 func (s *source) address() Address {

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"fmt"
 	"log/slog"
 	"maps"
 	"math"
@@ -10,6 +9,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -35,19 +35,39 @@ func writeDotenv(t testing.TB, content string) string {
 	return path
 }
 
-// askedKeys are the keys that Load looks up, in its order.
+// askedKeys are the keys that Load looks up, in its order, without the prefix that each may have.
+// The last two go with a command alone, and only with the prefix.
 func askedKeys(t testing.TB) []string {
 	t.Helper()
-	var keys []string
+	var asked []string
 	lookup := func(key string) string {
-		keys = append(keys, key)
+		asked = append(asked, key)
 		return ""
 	}
-	if _, err := Load(lookup, noDotenv(t)); err != nil {
+	if _, err := Load(lookup, noDotenv(t), false); err != nil {
 		t.Fatal(err)
+	}
+	var keys []string
+	for i, key := range asked {
+		bare, prefixed := strings.CutPrefix(key, "HEALTHD_")
+		switch {
+		case prefixed && !slices.Contains(asked, bare):
+			keys = append(keys, key)
+		case !prefixed && !slices.Contains(keys, key):
+			keys = append(keys, key)
+			if i == 0 || asked[i-1] != "HEALTHD_"+key {
+				t.Fatalf("Load asked for %s without HEALTHD_%s before it", key, key)
+			}
+		}
+	}
+	if last := keys[len(keys)-2:]; !slices.Equal(last, commandKeys()) {
+		t.Fatalf("the last two keys are %q, want %q", last, commandKeys())
 	}
 	return keys
 }
+
+// commandKeys are the keys that are errors without a command.
+func commandKeys() []string { return []string{"HEALTHD_APP_CHECK", "HEALTHD_STOP_PERCENT"} }
 
 // wantEveryKey holds the keys with a row in a table to those that Load looks up.
 func wantEveryKey(t *testing.T, tested map[string]bool) {
@@ -73,6 +93,15 @@ func defaults() Config {
 	}
 }
 
+// commandDefaults are the defaults with a command and HEALTHD_PORT=4000.
+func commandDefaults() Config {
+	c := defaults()
+	c.MemoryLimit = 32 << 20
+	c.MaxConnections = 64
+	c.ShutdownTimeout = 25 * time.Second
+	return c
+}
+
 func TestLoadDefaults(t *testing.T) {
 	t.Parallel()
 	empty := map[string]string{}
@@ -93,14 +122,16 @@ func TestLoadDefaults(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			if got, err := Load(env(tt.env), tt.dotenv); err != nil || !reflect.DeepEqual(got, defaults()) {
+			got, err := Load(env(tt.env), tt.dotenv, false)
+			if err != nil || !reflect.DeepEqual(got, defaults()) {
 				t.Errorf("Load() = %+v, %v, want %+v", got, err, defaults())
 			}
 		})
 	}
 }
 
-// TestLoadValues sets each key alone, in the process environment and in .env.
+// TestLoadValues sets each key alone, in the process environment and in .env, and with the prefix
+// beside another value without it, which must not count.
 func TestLoadValues(t *testing.T) {
 	t.Parallel()
 	tested := map[string]bool{}
@@ -154,15 +185,41 @@ func TestLoadValues(t *testing.T) {
 		tt.set(&want)
 		t.Run(tt.key+"="+tt.value, func(t *testing.T) {
 			t.Parallel()
-			got, err := Load(env(map[string]string{tt.key: tt.value}), noDotenv(t))
+			got, err := Load(env(map[string]string{tt.key: tt.value}), noDotenv(t), false)
 			if err != nil || !reflect.DeepEqual(got, want) {
 				t.Errorf("Load(environment) = %+v, %v, want %+v", got, err, want)
 			}
-			got, err = Load(env(nil), writeDotenv(t, tt.key+"="+tt.value+"\n"))
+			got, err = Load(env(nil), writeDotenv(t, tt.key+"="+tt.value+"\n"), false)
 			if err != nil || !reflect.DeepEqual(got, want) {
 				t.Errorf("Load(.env) = %+v, %v, want %+v", got, err, want)
 			}
+
+			both := map[string]string{"HEALTHD_" + tt.key: tt.value, tt.key: "\x00 broken"}
+			got, err = Load(env(both), writeDotenv(t, "HEALTHD_"+tt.key+"=broken\n"), false)
+			if err != nil || !reflect.DeepEqual(got, want) {
+				t.Errorf("Load(HEALTHD_%s) = %+v, %v, want %+v", tt.key, got, err, want)
+			}
+			other := map[string]string{tt.key: "\x00 broken"}
+			got, err = Load(env(other), writeDotenv(t, "HEALTHD_"+tt.key+"="+tt.value+"\n"), false)
+			if err != nil || !reflect.DeepEqual(got, want) {
+				t.Errorf("Load(.env HEALTHD_%s) = %+v, %v, want %+v", tt.key, got, err, want)
+			}
+
+			want := commandDefaults()
+			tt.set(&want)
+			if tt.value == "auto" {
+				want.MaxConnections = 64
+			}
+			command := map[string]string{"HEALTHD_PORT": "4000", tt.key: "\x00 broken"}
+			command["HEALTHD_"+tt.key] = tt.value
+			got, err = Load(env(command), writeDotenv(t, "HEALTHD_LOG_LEVEL=debug\nLOG_FORMAT=json\n"), true)
+			if err != nil || !reflect.DeepEqual(got, want) {
+				t.Errorf("Load(HEALTHD_%s, command) = %+v, %v, want %+v", tt.key, got, err, want)
+			}
 		})
+	}
+	for _, key := range commandKeys() {
+		tested[key] = true // TestCommandSettings
 	}
 	wantEveryKey(t, tested)
 }
@@ -183,12 +240,15 @@ func TestLoadPrecedence(t *testing.T) {
 		{"empty in quotes", "", "PORT=\"\"\n", 4000},
 		{"process over an empty .env value", "4001", "PORT=\n", 4001},
 		{"process hides what is wrong in .env", "4001", "PORT=http\n", 4001},
+		{"prefix in .env over process", "4001", "HEALTHD_PORT=4002\n", 4002},
+		{"prefix over none in .env", "", "PORT=4001\nHEALTHD_PORT=4002\n", 4002},
+		{"empty with the prefix", "4001", "HEALTHD_PORT=\n", 4001},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			want := defaults()
 			want.Listen.Port = tt.want
-			got, err := Load(env(map[string]string{"PORT": tt.process}), writeDotenv(t, tt.dotenv))
+			got, err := Load(env(map[string]string{"PORT": tt.process}), writeDotenv(t, tt.dotenv), false)
 			if err != nil || !reflect.DeepEqual(got, want) {
 				t.Errorf("Load(PORT=%q, .env %q) = %+v, %v, want %+v", tt.process, tt.dotenv, got, err, want)
 			}
@@ -220,7 +280,7 @@ func TestLoadThresholdOrder(t *testing.T) {
 			t.Parallel()
 			got := ""
 			_, err := Load(env(map[string]string{"MEMORY_WARN_PERCENT": tt.warn}),
-				writeDotenv(t, "MEMORY_FAIL_PERCENT="+tt.fail+"\n"))
+				writeDotenv(t, "MEMORY_FAIL_PERCENT="+tt.fail+"\n"), false)
 			if err != nil {
 				got = err.Error()
 			}
@@ -229,71 +289,4 @@ func TestLoadThresholdOrder(t *testing.T) {
 			}
 		})
 	}
-}
-
-func TestAddress(t *testing.T) {
-	t.Parallel()
-	for _, tt := range []struct {
-		name, host         string
-		listen, url, local string
-	}{
-		{"every address", "", ":4000", "http://0.0.0.0:4000", "[127.0.0.1:4000 [::1]:4000]"},
-		{"every IPv4 address", "0.0.0.0", "0.0.0.0:4000", "http://0.0.0.0:4000", "[127.0.0.1:4000]"},
-		{"every IPv6 address", "::", "[::]:4000", "http://[::]:4000", "[127.0.0.1:4000 [::1]:4000]"},
-		{"IPv4 loopback", "127.0.0.1", "127.0.0.1:4000", "http://127.0.0.1:4000", "[127.0.0.1:4000]"},
-		{"IPv6 loopback", "::1", "[::1]:4000", "http://[::1]:4000", "[[::1]:4000]"},
-		{"localhost", "localhost", "127.0.0.1:4000", "http://127.0.0.1:4000", "[127.0.0.1:4000]"},
-		{"one address", "192.0.2.7", "192.0.2.7:4000", "http://192.0.2.7:4000", "[192.0.2.7:4000]"},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			a, err := LoadAddress(env(map[string]string{"HOST": tt.host}), noDotenv(t))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got := a.String(); got != tt.listen {
-				t.Errorf("String() = %q, want %q", got, tt.listen)
-			}
-			if got := a.URL(); got != tt.url {
-				t.Errorf("URL() = %q, want %q", got, tt.url)
-			}
-			if got := fmt.Sprint(a.Local()); got != tt.local {
-				t.Errorf("Local() = %q, want %q", got, tt.local)
-			}
-		})
-	}
-}
-
-// TestLoadAddress breaks every other key: the self-probe must not fail for them.
-func TestLoadAddress(t *testing.T) {
-	t.Parallel()
-	broken, file := map[string]string{}, "HOST=::1\nPORT=4001\n"
-	for _, key := range askedKeys(t) {
-		if key != "HOST" && key != "PORT" {
-			broken[key] = "\x00 broken"
-			file += key + "=broken\n"
-		}
-	}
-	want := Address{Host: netip.IPv6Loopback(), Port: 4001}
-
-	var asked []string
-	lookup := func(key string) string {
-		asked = append(asked, key)
-		return broken[key]
-	}
-	got, err := LoadAddress(lookup, writeDotenv(t, file))
-	if err != nil || got != want {
-		t.Errorf("LoadAddress() = %v, %v, want %v", got, err, want)
-	}
-	slices.Sort(asked)
-	if want := []string{"HOST", "PORT"}; !slices.Equal(asked, want) {
-		t.Errorf("LoadAddress asked for %q, want %q", asked, want)
-	}
-	// The same input must be able to fail.
-	if _, err := Load(env(broken), writeDotenv(t, file)); err == nil {
-		t.Error("Load() with every other key broken = nil, want an error")
-	}
-
-	_, err = LoadAddress(env(map[string]string{"HOST": "nowhere", "PORT": "http"}), noDotenv(t))
-	wantLines(t, err, `HOST: "nowhere" is not `, `PORT: "http" is not `)
 }

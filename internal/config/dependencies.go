@@ -21,11 +21,13 @@ var (
 	errUnnamed = errors.New("a URL needs a name; write NAME=URL")
 	errName    = errors.New("a name must be 1 to 32 of a-z, 0-9, - and _, " +
 		"and start with a letter or digit")
-	errUnset    = errors.New("the variable is not set; set it or remove the entry")
-	errNoName   = errors.New("the variable's name gives no valid name for it; write NAME=VARIABLE")
-	errLines    = errors.New("the variable's value in .env is more than one line")
-	errExpands  = errors.New("the variable contains $; put it in single quotes in .env")
-	errSameName = errors.New("another entry has the same name; " +
+	errUnset   = errors.New("the variable is not set; set it or remove the entry")
+	errNoName  = errors.New("the variable's name gives no valid name for it; write NAME=VARIABLE")
+	errLines   = errors.New("the variable's value in .env is more than one line")
+	errExpands = errors.New("the variable contains $; put it in single quotes in .env")
+	// A file that only the command can read must not keep the command from running.
+	errNotWatched = errors.New("not watched, because the variable is not in the environment")
+	errSameName   = errors.New("another entry has the same name; " +
 		"choose another with NAME=URL or NAME=VARIABLE")
 )
 
@@ -36,12 +38,12 @@ func (s *source) dependencies() []probe.Dependency {
 	taken := map[string]bool{}
 	entries := 0
 	for _, key := range []string{requiredKey, optionalKey} {
-		list, place := s.raw(key), 0
-		if list == s.file[key] && s.expands(key) {
-			s.problem("%s: contains $; put it in single quotes in %s", key, s.name)
+		list, ok := s.verbatim(key)
+		if !ok {
 			continue
 		}
-		for entry := range strings.FieldsSeq(list) {
+		place := 0
+		for entry := range strings.FieldsSeq(list.value) {
 			place++
 			entries++
 			d, err := s.dependency(entry)
@@ -49,7 +51,12 @@ func (s *source) dependencies() []probe.Dependency {
 				err = errSameName
 			}
 			if err != nil {
-				s.problem("%s: entry %s: %w", key, placeAndName(place, d.Name), err)
+				err = fmt.Errorf("%s: entry %s: %w", list.key, placeAndName(place, d.Name), err)
+				if errors.Is(err, errNotWatched) {
+					s.warnings = append(s.warnings, err.Error())
+				} else {
+					s.problem("%w", err)
+				}
 				continue
 			}
 			taken[d.Name] = true
@@ -59,7 +66,7 @@ func (s *source) dependencies() []probe.Dependency {
 	}
 	if entries > probe.MaxDependencies {
 		s.problem("%s: %d entries together with %s; at most %d are watched",
-			optionalKey, entries, requiredKey, probe.MaxDependencies)
+			s.find(optionalKey).key, entries, s.find(requiredKey).key, probe.MaxDependencies)
 	}
 	return all
 }
@@ -110,13 +117,16 @@ func (s *source) variable(name string) (value string, err error) {
 	if v := strings.TrimSpace(s.getenv(name)); v != "" {
 		return v, nil
 	}
-	v := s.file[name]
+	file, err := s.file()
+	v := file.values[name]
 	switch {
+	case err != nil && s.command:
+		return "", fmt.Errorf("%w; %w", errNotWatched, err)
 	case v == "":
 		return "", errUnset
 	case strings.ContainsAny(v, "\r\n"):
 		return "", errLines
-	case s.expands(name):
+	case file.expands(name):
 		return "", errExpands
 	}
 	return v, nil

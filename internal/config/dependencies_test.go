@@ -65,7 +65,7 @@ func TestDependencies(t *testing.T) {
 			t.Parallel()
 			values := map[string]string{"DEPENDENCIES": tt.optional, "REQUIRED_DEPENDENCIES": tt.required}
 			maps.Copy(values, tt.env)
-			got, err := Load(env(values), writeDotenv(t, tt.dotenv))
+			got, err := Load(env(values), writeDotenv(t, tt.dotenv), false)
 			if err != nil || !reflect.DeepEqual(got.Dependencies, tt.want) {
 				t.Errorf("Load() = %#v, %v, want %#v", got.Dependencies, err, tt.want)
 			}
@@ -156,7 +156,7 @@ func TestDependenciesInvalid(t *testing.T) {
 				"NOT_URL": "hunter2", "_URL": "redis://hunter2",
 			}
 			want := key + ": entry " + strings.ReplaceAll(tt.want, "\n", "\n"+key+": entry ")
-			_, err := Load(env(values), noDotenv(t))
+			_, err := Load(env(values), noDotenv(t), false)
 			if err == nil || err.Error() != want {
 				t.Errorf("Load(%s=%q) = %v, want %s", key, tt.entries, err, want)
 			}
@@ -179,7 +179,7 @@ func TestDependenciesTogether(t *testing.T) {
 	}
 	load := func(optional, required string) (Config, error) {
 		values := map[string]string{"DEPENDENCIES": optional, "REQUIRED_DEPENDENCIES": required}
-		return Load(env(values), noDotenv(t))
+		return Load(env(values), noDotenv(t), false)
 	}
 	got, err := load(list("a", 8), list("b", 8))
 	if err != nil || len(got.Dependencies) != 16 {
@@ -204,12 +204,13 @@ func TestDependencyVariables(t *testing.T) {
 		{"a reference in the list", "DEPENDENCIES=a=http://a/?hunter2=$X\n",
 			"DEPENDENCIES: contains $; put it in single quotes in .env"},
 	} {
-		if _, err := Load(env(nil), writeDotenv(t, tt.dotenv)); err == nil || err.Error() != tt.wantErr {
+		_, err := Load(env(nil), writeDotenv(t, tt.dotenv), false)
+		if err == nil || err.Error() != tt.wantErr {
 			t.Errorf("%s: Load(.env %q) = %v, want %s", tt.name, tt.dotenv, err, tt.wantErr)
 		}
 	}
 	environment := env(map[string]string{"DEPENDENCIES": "CACHE_URL", "CACHE_URL": "redis://cache\n"})
-	c, err := Load(environment, noDotenv(t))
+	c, err := Load(environment, noDotenv(t), false)
 	if err != nil || len(c.Dependencies) != 1 || c.Dependencies[0].Name != "cache" {
 		t.Errorf("Load(CACHE_URL with a newline) = %v, %v, want cache", c.Dependencies, err)
 	}
@@ -226,7 +227,7 @@ func FuzzDependencies(f *testing.F) {
 	f.Fuzz(func(t *testing.T, before, after string) {
 		// Upper case, so that it is no name, which may be shown.
 		value := before + strings.ToUpper(secret) + after
-		c, err := Load(env(map[string]string{"DEPENDENCIES": value, "URL": value}), dotenv)
+		c, err := Load(env(map[string]string{"DEPENDENCIES": value, "URL": value}), dotenv, false)
 		if len(c.Dependencies) > 16 && err == nil {
 			t.Errorf("Load(%q) has %d dependencies, want at most 16", value, len(c.Dependencies))
 		}

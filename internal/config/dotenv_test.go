@@ -65,7 +65,7 @@ func TestDotenvMalformed(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			_, err := Load(env(nil), writeDotenv(t, tt.content))
+			_, err := Load(env(nil), writeDotenv(t, tt.content), false)
 			wantLines(t, err, ".env: ")
 			if err != nil && strings.Contains(err.Error(), secret) {
 				t.Errorf("Load(.env %q) = %q, want it without the secret", tt.content, err)
@@ -103,7 +103,7 @@ func TestDotenvUnreadable(t *testing.T) {
 			if err := tt.place(t, path); err != nil {
 				t.Fatal(err)
 			}
-			_, err := Load(env(nil), path)
+			_, err := Load(env(nil), path, false)
 			wantLines(t, err, ".env: ")
 			if err != nil && err.Error() != tt.want {
 				t.Errorf("Load() = %q, want %q", err, tt.want)
@@ -119,7 +119,7 @@ func TestDotenvUnreadable(t *testing.T) {
 func TestDotenvStaysInside(t *testing.T) {
 	t.Parallel()
 	const key = "HEALTHD_TEST_DOTENV_STAYS_INSIDE"
-	if _, err := Load(env(nil), writeDotenv(t, key+"=1\n")); err != nil {
+	if _, err := Load(env(nil), writeDotenv(t, key+"=1\n"), false); err != nil {
 		t.Fatal(err)
 	}
 	if got, set := os.LookupEnv(key); set {

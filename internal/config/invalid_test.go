@@ -153,20 +153,29 @@ func TestLoadInvalid(t *testing.T) {
 		t.Run(fmt.Sprintf("%s/%s", tt.key, tt.name), func(t *testing.T) {
 			t.Parallel()
 			want := fmt.Sprintf("%s: %q is not ", tt.key, tt.value)
-			_, err := Load(env(map[string]string{tt.key: tt.value}), noDotenv(t))
+			_, err := Load(env(map[string]string{tt.key: tt.value}), noDotenv(t), false)
 			wantLines(t, err, want)
 			// Single quotes hold a value as it is, except that the parser makes \r\n of lines \n.
-			_, err = Load(env(nil), writeDotenv(t, tt.key+"='"+tt.value+"'\n"))
+			_, err = Load(env(nil), writeDotenv(t, tt.key+"='"+tt.value+"'\n"), false)
 			if strings.ContainsAny(tt.value, "\r\n") {
 				// Two lost quotes look like this, with a secret between them.
 				want = tt.key + ": its value in .env is "
 			}
 			wantLines(t, err, want)
+			// With the prefix, the message says so.
+			want = fmt.Sprintf("HEALTHD_%s: %q is not ", tt.key, tt.value)
+			values := map[string]string{"HEALTHD_PORT": "4040", tt.key: "ignored"}
+			values["HEALTHD_"+tt.key] = tt.value
+			for _, command := range []bool{false, true} {
+				_, err = Load(env(values), noDotenv(t), command)
+				wantLines(t, err, want)
+			}
 		})
 	}
 	// Any text is a name: two keys have no bad input. Secrets have tests of their own.
 	for _, key := range []string{
 		"SERVICE_NAME", "ENVIRONMENT", "MONITORING_TOKEN", "DEPENDENCIES", "REQUIRED_DEPENDENCIES",
+		"HEALTHD_APP_CHECK", "HEALTHD_STOP_PERCENT",
 	} {
 		tested[key] = true
 	}
@@ -175,7 +184,7 @@ func TestLoadInvalid(t *testing.T) {
 
 func TestLoadInvalidText(t *testing.T) {
 	t.Parallel()
-	_, err := Load(env(map[string]string{"PORT": "abc"}), noDotenv(t))
+	_, err := Load(env(map[string]string{"PORT": "abc"}), noDotenv(t), false)
 	if want := `PORT: "abc" is not a port (1-65535)`; err == nil || err.Error() != want {
 		t.Errorf("Load(PORT=abc) = %v, want %s", err, want)
 	}
@@ -190,12 +199,12 @@ func TestLoadInvalidToken(t *testing.T) {
 		"hunter2 ", " hunter2", "hun ter2", "hunter2\n", "hunter2\r", "hunter2\x00", "hunter2\x7f",
 		"hünter2", "hunter2\xff", strings.Repeat("hunter2", 600),
 	} {
-		_, err := Load(env(map[string]string{"MONITORING_TOKEN": token}), noDotenv(t))
+		_, err := Load(env(map[string]string{"MONITORING_TOKEN": token}), noDotenv(t), false)
 		if err == nil || err.Error() != want {
 			t.Errorf("Load(MONITORING_TOKEN=%q) = %v, want %s", token, err, want)
 		}
 	}
-	_, err := Load(env(nil), writeDotenv(t, "MONITORING_TOKEN='hunter2 '\n"))
+	_, err := Load(env(nil), writeDotenv(t, "MONITORING_TOKEN='hunter2 '\n"), false)
 	if err == nil || strings.Contains(err.Error(), "hunter2") {
 		t.Errorf("Load(.env) = %v, want an error without the value", err)
 	}
@@ -216,6 +225,9 @@ func TestLoadExpandedToken(t *testing.T) {
 		{"in two lines' quotes", "A=\"\nB\"\nMONITORING_TOKEN=a$B", "", refused},
 		{"the last one counts", "MONITORING_TOKEN='$A'\nMONITORING_TOKEN=$A", "", refused},
 
+		{"the prefix", "HEALTHD_MONITORING_TOKEN=$X\nMONITORING_TOKEN=hunter2", "", "HEALTHD_" + refused},
+		{"both", "HEALTHD_MONITORING_TOKEN=hunter2\nMONITORING_TOKEN=$X", "hunter2", ""},
+
 		{"single quotes", "MONITORING_TOKEN='$HUNTER2'", "$HUNTER2", ""},
 		{"lower case, which the parser keeps", "MONITORING_TOKEN=$hunter2", "$hunter2", ""},
 		{"lower case in parentheses", "MONITORING_TOKEN=$(hunter2)", "$(hunter2)", ""},
@@ -233,14 +245,14 @@ func TestLoadExpandedToken(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			c, err := Load(env(nil), writeDotenv(t, tt.dotenv+"\n"))
+			c, err := Load(env(nil), writeDotenv(t, tt.dotenv+"\n"), false)
 			if tt.wantErr != "" {
 				if err == nil || err.Error() != tt.wantErr {
 					t.Errorf("Load(.env %q) = %v, want %s", tt.dotenv, err, tt.wantErr)
 				}
 				// The process environment hides what the file has.
-				process := env(map[string]string{"MONITORING_TOKEN": "hunter2"})
-				c, err = Load(process, writeDotenv(t, tt.dotenv+"\n"))
+				process := env(map[string]string{"HEALTHD_MONITORING_TOKEN": "hunter2"})
+				c, err = Load(process, writeDotenv(t, tt.dotenv+"\n"), false)
 				tt.want = "hunter2"
 			}
 			if err != nil || c.MonitoringToken != tt.want {
@@ -253,11 +265,13 @@ func TestLoadExpandedToken(t *testing.T) {
 // TestLoadLostNewline has a token that became a part of another value.
 func TestLoadLostNewline(t *testing.T) {
 	t.Parallel()
-	_, err := Load(env(nil), writeDotenv(t, "LOG_LEVEL=info MONITORING_TOKEN=hunter2\n"))
-	const want = "LOG_LEVEL: its value in .env (hidden because it contains =) is not " +
-		"debug, info, warn or error"
-	if err == nil || err.Error() != want {
-		t.Errorf("Load(.env) = %v, want %s", err, want)
+	for _, key := range []string{"LOG_LEVEL", "HEALTHD_LOG_LEVEL"} {
+		_, err := Load(env(nil), writeDotenv(t, key+"=info MONITORING_TOKEN=hunter2\n"), false)
+		want := key + ": its value in .env (hidden because it contains =) is not " +
+			"debug, info, warn or error"
+		if err == nil || err.Error() != want {
+			t.Errorf("Load(.env) = %v, want %s", err, want)
+		}
 	}
 }
 
@@ -273,10 +287,10 @@ func TestLoadTellsEverything(t *testing.T) {
 	for key, value := range values {
 		want = append(want, fmt.Sprintf("%s: %q is not ", key, value))
 	}
-	_, err := Load(env(values), noDotenv(t))
+	_, err := Load(env(values), noDotenv(t), false)
 	wantLines(t, err, want...)
 
 	// A file that cannot be read does not hide what is wrong in the process environment.
-	_, err = Load(env(values), writeDotenv(t, "no equals sign\n"))
+	_, err = Load(env(values), writeDotenv(t, "no equals sign\n"), false)
 	wantLines(t, err, append(want, ".env: ")...)
 }

@@ -23,7 +23,10 @@ func host(s string) (netip.Addr, bool) {
 	}
 	addr, err := netip.ParseAddr(s)
 	broadcast := netip.AddrFrom4([4]byte{255, 255, 255, 255})
-	return addr, err == nil && !addr.IsMulticast() && addr.Unmap() != broadcast
+	if err != nil || addr.IsMulticast() || addr.Unmap() == broadcast {
+		return netip.Addr{}, false
+	}
+	return addr, true
 }
 
 // memoryLimit parses GOMEMLIMIT. Less than 1 MiB is a number whose unit was forgotten: with
@@ -63,6 +66,16 @@ func optional[T any](parse func(string) (T, bool)) func(string) (T, bool) {
 		if s == "" {
 			var zero T
 			return zero, true
+		}
+		return parse(s)
+	}
+}
+
+// zeroOr returns a parser that also accepts "0".
+func zeroOr(parse func(string) (int, bool)) func(string) (int, bool) {
+	return func(s string) (int, bool) {
+		if s == "0" {
+			return 0, true
 		}
 		return parse(s)
 	}
