@@ -27,6 +27,10 @@ type Container struct {
 	// LowestLimit is the lowest Limit or High of all these cgroups. It bounds what this
 	// process may use, whichever cgroup is the fullest.
 	LowestLimit Size
+
+	// OOMKills is how many processes of this process's own cgroup the kernel has killed for
+	// lack of memory. On v2 it includes those of the cgroups below.
+	OOMKills Count
 }
 
 // EffectiveLimit returns the lower of Limit and High.
@@ -67,7 +71,7 @@ const findEvery = 60
 
 // group is one cgroup's files.
 type group struct {
-	limit, high, usage, peak, stat file
+	limit, high, usage, peak, stat, events file
 }
 
 func newContainer(root fs.FS) container {
@@ -111,6 +115,8 @@ func newGroup(root fs.FS, dir string, source ContainerSource) group {
 			usage: at("memory.usage_in_bytes"),
 			peak:  at("memory.max_usage_in_bytes"),
 			stat:  at("memory.stat"),
+
+			events: at("memory.oom_control"),
 		}
 	}
 	return group{
@@ -119,11 +125,13 @@ func newGroup(root fs.FS, dir string, source ContainerSource) group {
 		usage: at("memory.current"),
 		peak:  at("memory.peak"),
 		stat:  at("memory.stat"),
+
+		events: at("memory.events"),
 	}
 }
 
 func (g *group) close() {
-	for _, f := range [...]*file{&g.limit, &g.high, &g.usage, &g.peak, &g.stat} {
+	for _, f := range [...]*file{&g.limit, &g.high, &g.usage, &g.peak, &g.stat, &g.events} {
 		f.close()
 	}
 }
@@ -172,11 +180,19 @@ func (c *container) measure() Container {
 	}
 	if reported != nil {
 		out.Peak, out.LowestLimit = parseLine(reported.peak.read()), lowest
+		out.OOMKills = c.oomKills()
 	}
 	if out != (Container{}) {
 		out.Source = c.source
 	}
 	return out
+}
+
+// oomKills reads the count of OOM kills of the process's own cgroup. Its file has lines of a
+// name and a number on both versions.
+func (c *container) oomKills() Count {
+	n := statField(c.groups[0].events.read(), "oom_kill")
+	return Count{n.Bytes, n.Known}
 }
 
 // limitsOf reads the limits of a cgroup, given the lowest limit of those above it.

@@ -127,6 +127,7 @@ func TestContainerCaptured(t *testing.T) {
 			t.Parallel()
 			c := newContainer(captured(tt.name))
 			want := alone(tt.want)
+			want.OOMKills.Known = want != (Container{})
 			for i := range 2 {
 				if got := c.read(); got != want {
 					t.Errorf("read() for the time %d = %+v, want %+v", i+1, got, want)

@@ -21,6 +21,12 @@ type Size struct {
 	Known bool
 }
 
+// Count is a number of events that may be unknown.
+type Count struct {
+	N     int64
+	Known bool
+}
+
 // minKnown returns the smaller of two sizes, or the one that is known.
 func minKnown(a, b Size) Size {
 	if !a.Known || b.Known && b.Bytes < a.Bytes {
