@@ -36,6 +36,9 @@ func (k *Kills) Observe(now time.Time, count int64, processes Processes) Verdict
 	return v
 }
 
+// Last returns when a kill was last seen, and its victim. The time is zero if there was none.
+func (k *Kills) Last() (at time.Time, victim Process) { return k.rise, k.victim }
+
 // End records a reading that was taken once the command had ended, and returns why it did.
 // A kill counts for 5 s, with the process that was missing at once: others that are gone by
 // now have ended because of it.

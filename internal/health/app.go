@@ -1,6 +1,7 @@
 package health
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/halobuzz/healthd/internal/app"
@@ -14,6 +15,57 @@ type App struct {
 	Started   time.Time
 	Processes app.Processes
 
-	Check          *probe.Record // whether the command answers; nil if it is not asked
+	Check          *probe.Record // how the command answers; nil if it is not asked
 	JudgesLiveness bool          // Check decides whether the command hangs, too
+}
+
+// appCheckName cannot be that of a dependency, which ends with ":responseTime".
+const appCheckName = "app:answerTime"
+
+// judgeApp judges how the command answers. Once a stop has begun, it need not answer.
+func (s *State) judgeApp() {
+	a := s.App
+	if a.Check == nil || s.Draining {
+		return
+	}
+	if !a.Check.Passed {
+		s.Ready, s.ReadyReason = Fail, "The app has not answered yet."
+		return
+	}
+	c := judgeRecord(s.Time, a.Check)
+	c.Name = appCheckName
+	ready := Pass
+	if a.Check.Failed() {
+		c.Status, ready = Warn, Fail
+		c.Reason = fmt.Sprintf("The app no longer answers: %s.", a.Check.Last.Reason)
+		if a.JudgesLiveness {
+			c.Status = Fail
+			s.Live, s.LiveReason = Fail, c.Reason
+		}
+	}
+	s.add(c, ready)
+}
+
+// armAfter is how long after the command's start its memory may lead to a stop. A command
+// that needs too much from its start on would be restarted again and again.
+const armAfter = time.Minute
+
+// stopRule decides when to stop the command because the kernel would soon kill it.
+type stopRule struct {
+	threshold
+	armed bool // memory was below the threshold at a time when the rule applied
+}
+
+// observe takes a percentage, and reports whether the command is to be stopped, and whether it
+// would be if its memory had not been over the threshold from the beginning.
+func (r *stopRule) observe(now, started time.Time, used float64) (due, disarmed bool) {
+	if r.percent == 0 || now.Sub(started) < armAfter {
+		return false, false
+	}
+	if !r.armed && used >= r.percent {
+		return false, true
+	}
+	r.armed = true
+	r.threshold.observe(now, used)
+	return r.exceeded, false
 }

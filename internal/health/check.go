@@ -2,8 +2,10 @@ package health
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
+	"github.com/halobuzz/healthd/internal/app"
 	"github.com/halobuzz/healthd/internal/memory"
 )
 
@@ -65,6 +67,8 @@ type check struct {
 	last       float64 // the newest value
 	lastTime   time.Time
 	known      bool // the newest input had a value
+
+	largest app.Process // beside healthd; its PID is 0 if there is none
 }
 
 func newMemoryCheck(rules Rules) check {
@@ -137,15 +141,19 @@ func (c *check) reason() string {
 		name, t = "failure", &c.fail
 	}
 	bound := fmt.Sprintf("%s threshold %g%%", name, t.percent)
+	advice := c.advice
+	if c.largest.PID != 0 {
+		advice = fmt.Sprintf("%s. %s", c.largest, c.advice)
+	}
 	switch {
 	case !c.known:
 		return fmt.Sprintf("%s cannot be measured; the last value was %.1f%% of %s (%s). %s",
-			c.subject, c.last, c.whole, bound, c.advice)
+			c.subject, c.last, c.whole, bound, advice)
 	case c.last < t.percent:
 		return fmt.Sprintf("%s is %.1f%% of %s; the status clears after %.0f s below %g%% (%s). %s",
-			c.subject, c.last, c.whole, leaveAfter.Seconds(), t.percent-leaveBelow, bound, c.advice)
+			c.subject, c.last, c.whole, leaveAfter.Seconds(), t.percent-leaveBelow, bound, advice)
 	}
-	return fmt.Sprintf("%s is %.1f%% of %s (%s). %s", c.subject, c.last, c.whole, bound, c.advice)
+	return fmt.Sprintf("%s is %.1f%% of %s (%s). %s", c.subject, c.last, c.whole, bound, advice)
 }
 
 // unreclaimableMemory names what memory:utilization judges if everything is known.
@@ -157,19 +165,55 @@ const unreclaimableMemory = "Memory that the kernel cannot free"
 // Where it is unknown, the working set stands in for it, and then the resident set. Without a
 // limit nothing is judged.
 func (c *check) observeMemory(in *Input) {
-	container, limit := &in.Memory.Container, in.Memory.Container.EffectiveLimit()
-	subject, used := "Resident memory", in.Memory.RSSBytes
-	switch {
-	case container.Unreclaimable.Known:
-		subject, used = unreclaimableMemory, container.Unreclaimable.Bytes
-	case container.WorkingSet.Known:
-		subject, used = "The working set", container.WorkingSet.Bytes
-	}
+	subject, used := in.memoryInUse()
+	limit := in.Memory.Container.EffectiveLimit()
 	if limit.Known {
 		c.subject = subject // else the reason still speaks of the last value
 	}
+	c.largest = app.Process{}
+	if in.App != nil && len(in.App.Processes.Largest) > 0 {
+		c.largest = in.App.Processes.Largest[0]
+	}
 	c.observe(in.Time, memory.Percent(used, limit.Bytes), limit.Known)
 }
+
+// memoryInUse returns the memory that counts against the container's limit, and its name.
+func (in *Input) memoryInUse() (name string, bytes int64) {
+	c := &in.Memory.Container
+	switch {
+	case c.Unreclaimable.Known:
+		return unreclaimableMemory, c.Unreclaimable.Bytes
+	case c.WorkingSet.Known:
+		return "The working set", c.WorkingSet.Bytes
+	}
+	return "Resident memory", in.Memory.RSSBytes
+}
+
+// MemorySummary describes the use of memory and the largest processes, for a person who learns
+// of the end of the container and has no log.
+func (in *Input) MemorySummary() string {
+	name, used := in.memoryInUse()
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s was %.1f MiB", name, mebibytes(used))
+	if limit := in.Memory.Container.EffectiveLimit(); limit.Known {
+		fmt.Fprintf(&b, " of the container's %.1f MiB (%.1f%%)",
+			mebibytes(limit.Bytes), memory.Percent(used, limit.Bytes))
+	}
+	fmt.Fprintf(&b, " at %s.", in.Time.UTC().Format(time.RFC3339))
+	if in.App != nil && len(in.App.Processes.Largest) > 0 {
+		b.WriteString(" Largest processes: ")
+		for i, p := range in.App.Processes.Largest {
+			if i > 0 {
+				b.WriteString(", ")
+			}
+			b.WriteString(p.String())
+		}
+		b.WriteString(".")
+	}
+	return b.String()
+}
+
+func mebibytes(bytes int64) float64 { return float64(bytes) / (1 << 20) }
 
 // observeGoMemory judges the Go memory that garbage collection cannot free. A process under
 // a GOMEMLIMIT dies with a flat memory graph: garbage fills what the live memory leaves, and

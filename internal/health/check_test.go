@@ -116,7 +116,7 @@ func TestCheckReason(t *testing.T) {
 				"(warning threshold 80%)." + memoryAdvice,
 		},
 		{
-			"fail", newMemoryCheck(Rules{70, 95}), [][]float64{repeat(4, 97)},
+			"fail", newMemoryCheck(Rules{WarnPercent: 70, FailPercent: 95}), [][]float64{repeat(4, 97)},
 			"Memory that the kernel cannot free is 97.0% of the container's limit " +
 				"(failure threshold 95%)." + memoryAdvice,
 		},

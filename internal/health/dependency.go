@@ -11,10 +11,8 @@ import (
 // if it is required, else it warns. A required one that has not been asked yet fails, so that the
 // service is not ready before its required dependencies have answered.
 func judgeDependency(now time.Time, r *probe.Record) Check {
-	c := Check{Name: r.Name + ":responseTime", Kind: r.Kind, Unit: "ms", Time: now}
-	if r.Asked() {
-		c.Time = r.Last.Time
-	}
+	c := judgeRecord(now, r)
+	c.Name = r.Name + ":responseTime"
 	switch {
 	case r.Failed() && r.Required:
 		c.Status = Fail
@@ -22,11 +20,22 @@ func judgeDependency(now time.Time, r *probe.Record) Check {
 	case r.Failed():
 		c.Status = Warn
 		c.Reason = fmt.Sprintf("The dependency %s fails: %s.", r.Name, r.Last.Reason)
-	case r.Passed:
-		c.Value, c.Known = float64(r.ResponseTime)/float64(time.Millisecond), true
-	case r.Required:
+	case r.Required && !r.Asked():
 		c.Status = Fail
 		c.Reason = fmt.Sprintf("The required dependency %s has not been asked yet.", r.Name)
+	}
+	return c
+}
+
+// judgeRecord returns a check that passes, with the time that the last pass took. There is none
+// if the last result counts as a failure.
+func judgeRecord(now time.Time, r *probe.Record) Check {
+	c := Check{Kind: r.Kind, Unit: "ms", Time: now}
+	if r.Asked() {
+		c.Time = r.Last.Time
+	}
+	if r.Passed && !r.Failed() {
+		c.Value, c.Known = float64(r.ResponseTime)/float64(time.Millisecond), true
 	}
 	return c
 }

@@ -78,7 +78,7 @@ func TestJudgeDependencies(t *testing.T) {
 			required, optional := record("a", tt.required), record("b", tt.optional)
 			required.Required = true
 			in := Input{Time: time.Unix(2, 0), Dependencies: []probe.Record{required, optional}}
-			s := NewJudge(Rules{80, 90}).Judge(in)
+			s := NewJudge(Rules{WarnPercent: 80, FailPercent: 90}).Judge(in)
 			if s.Status != tt.want || s.Provisional() != tt.provisional || len(s.Checks) != 2 {
 				t.Errorf("Judge() = status %v, provisional %v, %d checks, want %v, %v, 2",
 					s.Status, s.Provisional(), len(s.Checks), tt.want, tt.provisional)

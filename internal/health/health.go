@@ -5,6 +5,7 @@ package health
 import (
 	"time"
 
+	"github.com/halobuzz/healthd/internal/app"
 	"github.com/halobuzz/healthd/internal/memory"
 	"github.com/halobuzz/healthd/internal/probe"
 )
@@ -75,6 +76,15 @@ type State struct {
 	Status Status // the worst of Checks
 	Reason string // the worst check's
 
+	// Live is Fail if the service hangs, and Ready is Fail if it should get no traffic.
+	Live, Ready             Status
+	LiveReason, ReadyReason string
+
+	NearLimit    bool       // memory is at or over the warning threshold, without any hold
+	StopDue      bool       // the command is to be stopped before the kernel kills it
+	StopDisarmed bool       // it is not, because its memory was over the threshold from the start
+	Kills        *app.Kills // what is known of the kernel's OOM kills; nil without a command
+
 	provisional bool
 }
 
@@ -82,20 +92,26 @@ type State struct {
 // asked yet.
 func (s *State) Provisional() bool { return s.provisional }
 
-// Rules are the configurable thresholds of the memory check, in percent of the container's
-// limit.
+// Rules are the configurable thresholds of memory, in percent of the container's limit.
 type Rules struct {
 	WarnPercent, FailPercent float64
+	StopPercent              float64 // at which the command is stopped; 0 for never
 }
 
 // Judge judges inputs. It remembers for how long each threshold has been exceeded.
 type Judge struct {
 	memory, goMemory check
+	stop             stopRule
+	kills            app.Kills
 }
 
 // NewJudge returns a Judge whose checks pass.
 func NewJudge(rules Rules) *Judge {
-	return &Judge{memory: newMemoryCheck(rules), goMemory: newGoMemoryCheck()}
+	return &Judge{
+		memory:   newMemoryCheck(rules),
+		goMemory: newGoMemoryCheck(),
+		stop:     stopRule{threshold: threshold{percent: rules.StopPercent}},
+	}
 }
 
 // Judge returns the state that in leads to.
@@ -103,24 +119,47 @@ func (j *Judge) Judge(in Input) *State {
 	s := &State{Input: in, Checks: make([]Check, 0, 2)}
 	j.memory.observeMemory(&in)
 	j.goMemory.observeGoMemory(&in)
+	s.NearLimit = j.memory.known && j.memory.last >= j.memory.warn.percent
 	for _, c := range [...]*check{&j.memory, &j.goMemory} {
 		if result, ok := c.result(in.Time); ok {
-			s.add(result)
+			ready := result.Status
+			if in.App != nil {
+				// Without traffic the command's heap would not shrink, and without its only
+				// instance the service would be down.
+				ready = min(ready, Warn)
+			}
+			s.add(result, ready)
 		}
 	}
 	for i := range in.Dependencies {
 		d, before := &in.Dependencies[i], s.Status
-		s.add(judgeDependency(in.Time, d))
+		c := judgeDependency(in.Time, d)
+		s.add(c, c.Status)
 		if s.Status > before {
 			s.provisional = !d.Asked()
 		}
 	}
+	if in.App != nil {
+		s.judgeApp()
+		if j.memory.known {
+			s.StopDue, s.StopDisarmed = j.stop.observe(in.Time, in.App.Started, j.memory.last)
+		}
+		if count := in.Memory.Container.OOMKills; count.Known {
+			j.kills.Observe(in.Time, count.N, in.App.Processes)
+		}
+		kills := j.kills
+		s.Kills = &kills
+	}
 	return s
 }
 
-func (s *State) add(c Check) {
+// add adds a check, and what it means for readiness.
+func (s *State) add(c Check, ready Status) {
 	s.Checks = append(s.Checks, c)
 	if c.Status > s.Status {
 		s.Status, s.Reason = c.Status, c.Reason
+	}
+	if ready > s.Ready {
+		s.Ready, s.ReadyReason = ready, c.Reason
 	}
 }

@@ -57,6 +57,9 @@ type changeLog struct {
 	failing   []bool // by dependency
 	evicted   int64
 	evictedAt time.Time
+
+	killedAt     time.Time // the last OOM kill
+	stopDisarmed bool
 }
 
 func (l *changeLog) logState(ctx context.Context, s *health.State) {
@@ -66,6 +69,7 @@ func (l *changeLog) logState(ctx context.Context, s *health.State) {
 		l.goLimit = s.GoLimit
 	}
 	l.logDependencies(ctx, s)
+	l.logApp(ctx, s)
 	if !s.Provisional() {
 		l.logStatus(ctx, s.Status, s.Reason, s)
 	}
@@ -156,6 +160,9 @@ func vitals(s *health.State) []slog.Attr {
 	attrs = appendKnown(attrs, "limitBytes", c.Limit)
 	if used, ok := c.UsedPercent(); ok {
 		attrs = append(attrs, slog.Float64("usedPercent", math.Round(used*10)/10))
+	}
+	if s.App != nil && len(s.App.Processes.PIDs) > 0 {
+		attrs = append(attrs, slog.Int64("appAnonBytes", s.App.Processes.AnonBytes))
 	}
 	return attrs
 }

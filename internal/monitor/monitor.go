@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/halobuzz/healthd/internal/app"
 	"github.com/halobuzz/healthd/internal/health"
 	"github.com/halobuzz/healthd/internal/report"
 )
@@ -28,20 +29,27 @@ type Monitor struct {
 
 	draining atomic.Bool
 	drained  chan struct{}
+
+	termination termination
+	stopDue     chan struct{} // closed at the first state that is so
+	stopped     bool          // stopDue is closed
 }
 
 // New returns a Monitor that has published its first documents. Only one call of measure is
 // under way at a time.
 func New(
 	measure func(now time.Time) health.Input, judge *health.Judge, writer *report.Writer,
+	terminationLog app.TerminationLog,
 ) *Monitor {
 	m := &Monitor{
-		measure:   measure,
-		judge:     judge,
-		writer:    writer,
-		history:   health.NewHistory(),
-		published: make(chan struct{}, 1),
-		drained:   make(chan struct{}, 1),
+		measure:     measure,
+		judge:       judge,
+		writer:      writer,
+		history:     health.NewHistory(),
+		published:   make(chan struct{}, 1),
+		drained:     make(chan struct{}, 1),
+		termination: termination{log: terminationLog},
+		stopDue:     make(chan struct{}),
 	}
 	m.historyDocument = report.NewLazy(func() *report.Document {
 		m.historyMutex.Lock()
@@ -62,6 +70,13 @@ func (m *Monitor) Documents() *report.Documents {
 	}
 	return d
 }
+
+// State returns the newest state, however old it is.
+func (m *Monitor) State() *health.State { return m.documents.Load().State }
+
+// StopDue returns a channel that is closed when the command is to be stopped before the kernel
+// kills it.
+func (m *Monitor) StopDue() <-chan struct{} { return m.stopDue }
 
 // Drain makes the reports say that the service is draining. It asks for one at once, but does
 // not wait for it.
@@ -95,6 +110,11 @@ func (m *Monitor) publish() {
 	select {
 	case m.published <- struct{}{}:
 	default: // the log is behind, and will find these documents or newer ones
+	}
+	m.termination.observe(state)
+	if state.StopDue && !m.stopped {
+		m.stopped = true
+		close(m.stopDue)
 	}
 }
 

@@ -55,7 +55,7 @@ func newMonitor(measure func(time.Time) health.Input) *Monitor {
 		MaxOpenFiles: math.MaxUint64,
 	})
 	judge := health.NewJudge(health.Rules{WarnPercent: 80, FailPercent: 90})
-	return New(measure, judge, writer)
+	return New(measure, judge, writer, "")
 }
 
 // start runs f, which stop ends and waits for.

@@ -14,6 +14,9 @@ const (
 	// interval is the time between two asks of the same dependency.
 	interval = 5 * time.Second
 
+	// eagerInterval is that of an eager dependency before its first pass.
+	eagerInterval = time.Second
+
 	// failuresToFail is how many failures in a row make a dependency that has passed fail.
 	failuresToFail = 3
 )
@@ -23,6 +26,7 @@ type Dependency struct {
 	Name     string
 	Target   Target
 	Required bool // whether the service is not ready without it
+	Eager    bool // whether it is asked more often until it passes
 }
 
 // Record is what is known about a dependency. It does not contain the target, so that no later
@@ -111,6 +115,10 @@ func (w *Watcher) watch(ctx context.Context, i int) {
 	}
 	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
+	eager := w.dependencies[i].Eager
+	if eager {
+		ticker.Reset(eagerInterval)
+	}
 	told := false
 	for {
 		result, err := w.dependencies[i].Target.ask(ctx)
@@ -120,6 +128,10 @@ func (w *Watcher) watch(ctx context.Context, i int) {
 		w.mu.Lock()
 		w.records[i] = w.records[i].add(result)
 		w.mu.Unlock()
+		if eager && result.Passed {
+			eager = false
+			ticker.Reset(interval)
+		}
 		if p, ok := errors.AsType[*panicError](err); ok && !told && w.Panicked != nil {
 			told = true
 			w.Panicked(w.dependencies[i].Name, p.value, p.stack)

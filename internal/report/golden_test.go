@@ -12,8 +12,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/halobuzz/healthd/internal/app"
 	"github.com/halobuzz/healthd/internal/health"
 	"github.com/halobuzz/healthd/internal/memory"
+	"github.com/halobuzz/healthd/internal/probe"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
@@ -48,7 +50,7 @@ func fullInput() health.Input {
 			Container: memory.Container{
 				Source: "cgroup2", Usage: size(7340032), WorkingSet: size(3100000),
 				Unreclaimable: size(2400000), Peak: size(9000000),
-				Limit: size(268435456), High: size(150000000),
+				Limit: size(268435456), High: size(150000000), OOMKills: memory.Count{N: 2, Known: true},
 			},
 			GC: memory.GC{Cycles: 12, CPUPercent: 0.3456},
 		},
@@ -86,6 +88,25 @@ func fixtures() []fixture {
 	draining, unknown := fail, unknownInput()
 	draining.Draining = true
 
+	command := fullInput()
+	command.Memory.Container.High = memory.Size{}
+	command.Memory.Container.Unreclaimable = size(250000000)
+	command.App = &health.App{
+		Name: "npm", PID: 7, Started: started.Add(time.Second),
+		Processes: app.Processes{
+			Largest: []app.Process{
+				{Name: `node "x"`, PID: 18, RSSBytes: 231343104, AnonBytes: 214748364},
+				{Name: "npm", PID: 7, RSSBytes: 61341696, AnonBytes: 1341696},
+			},
+			PIDs: []int{7, 18}, AnonBytes: 216090060,
+		},
+		Check: &probe.Record{
+			Name: "app", Kind: "component", Passed: true,
+			Last:         probe.Result{Time: now, Passed: true},
+			ResponseTime: 1400 * time.Microsecond,
+		},
+		JudgesLiveness: true,
+	}
 	return []fixture{
 		{"pass", fullInput(), nil, 1024, health.Pass, 200},
 		{"unknown", unknown, nil, math.MaxUint64, health.Pass, 200},
@@ -94,6 +115,7 @@ func fixtures() []fixture {
 		{"fail", draining, nil, 1024, health.Fail, 503},
 		// The status outlives the values that it is from.
 		{"outlived", fail, &unknown, 1024, health.Fail, 503},
+		{"command", command, nil, 1024, health.Fail, 503},
 	}
 }
 
@@ -121,6 +143,15 @@ func (f *fixture) state() *health.State {
 		state = judge.Judge(in)
 	}
 	return state
+}
+
+// readyCode returns the code of the readiness document. Memory does not make a service with a
+// command unready.
+func (f *fixture) readyCode() int {
+	if f.input.App != nil {
+		return 200
+	}
+	return f.code
 }
 
 // write returns the documents of the fixture.
@@ -185,7 +216,7 @@ func TestGolden(t *testing.T) {
 				code            int
 			}{
 				{"monitoring", "application/health+json", (*Documents).monitoring, f.code},
-				{"ready", "application/health+json", (*Documents).readiness, f.code},
+				{"ready", "application/health+json", (*Documents).readiness, f.readyCode()},
 				{"metrics", "text/plain; version=0.0.4; charset=utf-8", (*Documents).metrics, 200},
 			} {
 				got := tt.document(d, Request{Authorized: true})

@@ -62,6 +62,8 @@ func (w *Writer) integers(s *health.State) []metric {
 			"Usage minus page cache and slab that the kernel can free."),
 		size("container_spec_memory_limit_bytes", c.Limit,
 			"Limit of the container's memory, at which the kernel kills a process."),
+		{"container_oom_events_total", counter, c.OOMKills.N, c.OOMKills.Known,
+			"Processes of the container that the kernel has killed for lack of memory."},
 		value("healthd_connections_open", gauge, int64(s.Connections.Open),
 			"Open TCP connections."),
 		value("healthd_connections_limit", gauge, int64(s.Connections.Limit),
@@ -85,6 +87,16 @@ func (w *Writer) writeMetrics(s *health.State) *Document {
 		"User and system CPU time of the process.", s.Memory.CPU.Seconds(), 6)
 	t.seconds("process_start_time_seconds", gauge,
 		"Unix time of the start of the process.", float64(w.service.Started.UnixMilli())/1000, 3)
+
+	if a := s.App; a != nil {
+		if len(a.Processes.PIDs) > 0 {
+			t.integer("healthd_app_anon_bytes", gauge,
+				"Memory of all processes beside healthd, without the pages of files.",
+				a.Processes.AnonBytes)
+		}
+		t.seconds("healthd_app_start_time_seconds", gauge,
+			"Unix time of the start of the command.", float64(a.Started.UnixMilli())/1000, 3)
+	}
 
 	t.family("go_info", gauge, "Go version of the build.")
 	t.flag(true, "go_info", "version", runtime.Version())

@@ -24,6 +24,7 @@ type Monitoring struct {
 	Time          string      `json:"time"` // of the measurement, as in RFC 3339
 	UptimeSeconds int64       `json:"uptimeSeconds"`
 	Memory        Memory      `json:"memory"`
+	App           *App        `json:"app,omitempty"`
 	GC            GC          `json:"gc"`
 	Runtime       Runtime     `json:"runtime"`
 	Connections   Connections `json:"connections"`
@@ -52,6 +53,7 @@ type Container struct {
 	LimitBytes         *int64   `json:"limitBytes,omitempty"`
 	HighBytes          *int64   `json:"highBytes,omitempty"`
 	UsedPercent        *float64 `json:"usedPercent,omitempty"`
+	OOMKills           *int64   `json:"oomKills,omitempty"`
 	Source             string   `json:"source"`
 }
 
@@ -138,6 +140,7 @@ func (w *Writer) newMonitoring(s *health.State) *Monitoring {
 			RSSSource:     string(m.RSSSource),
 			Container:     newContainer(&m.Container),
 		},
+		App: newApp(s),
 		GC: GC{
 			Cycles:        m.GC.Cycles,
 			CPUPercent:    oneDecimal(m.GC.CPUPercent),
@@ -173,6 +176,9 @@ func newContainer(c *memory.Container) *Container {
 		LimitBytes:         optional(&c.Limit),
 		HighBytes:          optional(&c.High),
 		Source:             string(c.Source),
+	}
+	if c.OOMKills.Known {
+		container.OOMKills = &c.OOMKills.N
 	}
 	if used, ok := c.UsedPercent(); ok {
 		used = oneDecimal(used)

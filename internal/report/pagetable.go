@@ -53,6 +53,8 @@ func memoryGroups(m *Monitoring) []group {
 			{"memory.container.usageBytes", "Usage", mebibytes(c.UsageBytes),
 				"including page cache"},
 			{"memory.container.peakBytes", "Peak usage", mebibytes(c.PeakBytes), ""},
+			{"memory.container.oomKills", "OOM kills", count(c.OOMKills),
+				"processes killed for lack of memory"},
 		}},
 		{"Process memory", []row{
 			{"memory.rssBytes", "RSS", mebibytes(&m.Memory.RSSBytes),
@@ -181,6 +183,13 @@ func mebibytes(bytes *int64) string {
 	}
 	// The script rounds ties up, which are common: pages have 4 KiB.
 	return fmt.Sprintf("%.2f MiB", math.Round(float64(*bytes)*100/(1<<20))/100)
+}
+
+func count(n *int64) string {
+	if n == nil {
+		return ""
+	}
+	return strconv.FormatInt(*n, 10)
 }
 
 func percentage(percent *float64) string {

@@ -68,6 +68,7 @@ type Documents struct {
 
 	writer *Writer // for the documents that are the same for every state
 
+	alive           *Document
 	ready           *Document
 	report          *Document
 	metricsDocument Lazy
@@ -82,14 +83,18 @@ func (w *Writer) Write(s *health.State, history *Lazy) *Documents {
 	d := &Documents{
 		State:           s,
 		writer:          w,
+		alive:           w.alive,
 		ready:           w.alive,
 		report:          report,
 		metricsDocument: Lazy{write: func() *Document { return w.writeMetrics(s) }},
 		page:            Lazy{write: func() *Document { return w.writePage(report, monitoring, false) }},
 		historyDocument: history,
 	}
-	if s.Status != health.Pass {
-		d.ready = w.writeStatus(s.Status, s.Reason)
+	if s.Live != health.Pass {
+		d.alive = w.writeStatus(s.Live, s.LiveReason)
+	}
+	if s.Ready != health.Pass {
+		d.ready = w.writeStatus(s.Ready, s.ReadyReason)
 	}
 	return d
 }
@@ -99,8 +104,12 @@ func (w *Writer) Write(s *health.State, history *Lazy) *Documents {
 func (w *Writer) WriteStale(history *Lazy) *Documents {
 	failure := w.writeStatus(health.Fail, health.StaleReason)
 	return &Documents{
-		State:           &health.State{Status: health.Fail, Reason: health.StaleReason},
+		State: &health.State{
+			Status: health.Fail, Reason: health.StaleReason,
+			Ready: health.Fail, ReadyReason: health.StaleReason,
+		},
 		writer:          w,
+		alive:           w.alive,
 		ready:           failure,
 		report:          failure,
 		metricsDocument: Lazy{write: func() *Document { return failure }}, // a scraper keeps what it knew
@@ -132,7 +141,15 @@ func (w *Writer) writeJSON(status health.Status, v any) *Document {
 	return newDocument(code, healthType, w.buffer.String())
 }
 
-func (d *Documents) live(Request) *Document { return d.writer.alive }
+func (d *Documents) live(r Request) *Document {
+	switch {
+	case r.Draining: // a stop has begun, which an orchestrator must not cut short
+		return d.writer.alive
+	case r.Authorized:
+		return d.alive
+	}
+	return d.writer.statusOnly[d.State.Live]
+}
 
 func (d *Documents) readiness(r Request) *Document {
 	switch {
@@ -143,7 +160,7 @@ func (d *Documents) readiness(r Request) *Document {
 	case r.Authorized:
 		return d.ready
 	}
-	return d.writer.statusOnly[d.State.Status]
+	return d.writer.statusOnly[d.State.Ready]
 }
 
 func (d *Documents) monitoring(r Request) *Document {
