@@ -3,10 +3,12 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"math"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/halobuzz/healthd/internal/config"
@@ -21,6 +23,26 @@ type lineWriter struct {
 	dropped atomic.Int64
 	stop    chan struct{}
 	done    chan struct{}
+}
+
+// persistentWriter writes to an io.Writer until everything is written. A command that shares the
+// standard output may have made it non-blocking, as Node does for a pipe. A write to a full pipe
+// then fails.
+type persistentWriter struct{ to io.Writer }
+
+// retryInterval is how long a persistentWriter waits for the reader of a full pipe.
+const retryInterval = 10 * time.Millisecond
+
+func (w persistentWriter) Write(line []byte) (int, error) {
+	written := 0
+	for {
+		n, err := w.to.Write(line[written:])
+		written += n
+		if !errors.Is(err, syscall.EAGAIN) {
+			return written, err
+		}
+		time.Sleep(retryInterval)
+	}
 }
 
 // newLineWriter returns a lineWriter in front of to. It reports the number of dropped lines
@@ -113,6 +135,9 @@ func (s *service) logStart() {
 		slog.String("health", url+report.LivePath),
 		slog.String("monitoring", url+report.MonitoringPath),
 		slog.String("version", version))...)
+	if s.command != nil {
+		s.log.Info("app started", "name", s.command.app.Name(), "pid", s.command.app.PID())
+	}
 	if s.connectionsLowered {
 		_, limit, _ := s.server.Connections()
 		s.log.Warn("MAX_CONNECTIONS lowered to fit the open-file limit",

@@ -2,12 +2,16 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -57,3 +61,41 @@ func TestLineWriterNeverBlocks(t *testing.T) {
 		t.Errorf("%q, %v, want a count of the lines dropped", all, err)
 	}
 }
+
+// fullPipe is a writer that takes at most 3 bytes, and nothing at every other call.
+type fullPipe struct {
+	bytes.Buffer
+	calls int
+}
+
+func (f *fullPipe) Write(p []byte) (int, error) {
+	if f.calls++; f.calls%2 == 0 {
+		return 0, syscall.EAGAIN
+	}
+	if len(p) <= 3 {
+		return f.Buffer.Write(p)
+	}
+	f.Buffer.Write(p[:3])
+	return 3, &os.PathError{Op: "write", Path: "/dev/stdout", Err: syscall.EAGAIN}
+}
+
+// TestPersistentWriter writes to a pipe that is full and does not block.
+func TestPersistentWriter(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var pipe fullPipe
+		w := persistentWriter{&pipe}
+		const line = "level=INFO msg=vitals\n"
+		if n, err := w.Write([]byte(line)); n != len(line) || err != nil || pipe.String() != line {
+			t.Errorf("Write(%q) = %d, %v and wrote %q, want all of it", line, n, err, pipe.String())
+		}
+	})
+	broken := persistentWriter{writerFunc(func([]byte) (int, error) { return 2, syscall.EPIPE })}
+	if n, err := broken.Write([]byte("line\n")); n != 2 || !errors.Is(err, syscall.EPIPE) {
+		t.Errorf("Write() to a broken pipe = %d, %v, want 2, %v", n, err, syscall.EPIPE)
+	}
+}
+
+type writerFunc func([]byte) (int, error)
+
+func (f writerFunc) Write(p []byte) (int, error) { return f(p) }

@@ -10,11 +10,13 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"runtime/debug"
 	"strconv"
 	"sync"
 	"syscall"
 	"time"
 
+	"github.com/halobuzz/healthd/internal/app"
 	"github.com/halobuzz/healthd/internal/config"
 	"github.com/halobuzz/healthd/internal/health"
 	"github.com/halobuzz/healthd/internal/memory"
@@ -24,38 +26,58 @@ import (
 	"github.com/halobuzz/healthd/internal/server"
 )
 
-// serve runs the service until a signal stops it, and returns the exit code.
-func serve(command []string, getenv func(string) string, stdout, stderr io.Writer) int {
+// serve runs the service, and the command if there is one, until a signal stops it. It returns
+// the exit code.
+func serve(commandLine []string, getenv func(string) string, stdout, stderr io.Writer) int {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, syscall.SIGTERM, os.Interrupt)
 	defer signal.Stop(signals)
-	signal.Ignore(syscall.SIGPIPE) // the service outlives the reader of its log
+	// The service outlives the reader of its log. The command would inherit an ignored signal,
+	// but not one that is caught.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 
-	cfg, err := config.Load(getenv, dotenv, len(command) > 0)
+	hasCommand := len(commandLine) > 0
+	cfg, err := config.Load(getenv, dotenv, hasCommand)
 	if err != nil {
 		fmt.Fprintln(stderr, err)
 		return exitUsage
 	}
-	if n, err := strconv.Atoi(getenv("GOMAXPROCS")); err == nil && n > 0 {
-		runtime.GOMAXPROCS(n) // package processors has set 1
-	}
-	memory.RefuseHugePages()
+	setProcessors(getenv("GOMAXPROCS"), hasCommand)
+	stdout = persistentWriter{stdout}
 	lines := newLineWriter(stdout, slog.New(logHandler(stdout, cfg)))
 	defer lines.close()
-	s := newService(cfg, slog.New(logHandler(lines, cfg)))
 
 	ln, err := server.Listen(cfg.Listen.Network(), cfg.Listen.String())
 	if err != nil {
 		fmt.Fprintln(stderr, listenError(cfg.Listen, err))
 		return exitFailed
 	}
-	s.logStart()
-	if err := s.run(ln, signals); err != nil {
-		s.logFailure(err)
-		return exitFailed
+	var c *command
+	if hasCommand {
+		if c, err = startCommand(commandLine, cfg); err != nil {
+			ln.Close()
+			return startFailed(err, stderr)
+		}
 	}
-	s.log.Info("stopped")
-	return exitOK
+	memory.RefuseHugePages() // after the start of the command, which would inherit it
+	s := newService(cfg, slog.New(logHandler(lines, cfg)), c)
+	s.logStart()
+	err = s.run(ln, signals)
+	s.writeTermination(err)
+	return s.logEnd(err)
+}
+
+// setProcessors sets what package processors and the runtime have taken from the environment.
+// With a command, the environment is the command's.
+func setProcessors(environment string, hasCommand bool) {
+	n, err := strconv.Atoi(environment)
+	switch {
+	case hasCommand:
+		runtime.GOMAXPROCS(1)
+		debug.SetGCPercent(100)
+	case err == nil && n > 0:
+		runtime.GOMAXPROCS(n) // package processors has set 1
+	}
 }
 
 // run serves the connections that ln accepts until a signal stops the service.
@@ -67,6 +89,14 @@ func (s *service) run(ln net.Listener, signals <-chan os.Signal) error {
 	if len(s.cfg.Dependencies) > 0 {
 		background.Go(func() { s.dependencies.Run(ctx) })
 	}
+	var ended <-chan struct{}
+	if s.command != nil {
+		ended = s.command.app.Ended()
+		background.Go(s.command.passSignals)
+		if s.command.check != nil {
+			background.Go(func() { s.command.check.Run(ctx) })
+		}
+	}
 	defer func() {
 		cancel()
 		waitTimeout(&background, time.Second) // the sampler may be blocked in the kernel
@@ -74,15 +104,27 @@ func (s *service) run(ln net.Listener, signals <-chan os.Signal) error {
 
 	served := make(chan error, 1)
 	go func() { served <- s.server.Serve(ln) }()
+	var err error
 	select {
 	case err := <-served:
+		if s.command != nil {
+			s.killCommand(s.monitor.State())
+		}
 		return err
 	case sig := <-signals:
-		err := s.stop(sig, signals)
-		s.server.Close()
-		<-served
-		return err
+		err = s.stop(sig, sig == syscall.SIGTERM, signals)
+	case <-ended:
+		err = s.stop(nil, false, signals)
+	case <-s.monitor.StopDue():
+		s.log.Warn("stopping the app before the kernel kills it",
+			"stopPercent", s.cfg.StopPercent, "output", s.monitor.State().MemorySummary())
+		if err = s.stop(nil, true, signals); err == nil {
+			err = errNearLimit
+		}
 	}
+	s.server.Close()
+	<-served
+	return err
 }
 
 // service is the parts of a running service.
@@ -93,15 +135,18 @@ type service struct {
 	monitor *monitor.Monitor
 
 	dependencies *probe.Watcher
+	command      *command        // nil if there is none
+	end          *monitor.AppEnd // of the command; nil before
 
 	// MAX_CONNECTIONS was lowered to fit the limit of open files.
 	connectionsLowered bool
 	maxFiles           uint64
 }
 
-// newService measures for the first time, and returns a service that is not listening.
-func newService(cfg config.Config, log *slog.Logger) *service {
-	s := &service{cfg: cfg, log: log, maxFiles: memory.MaxOpenFiles()}
+// newService measures for the first time, and returns a service that does not serve yet. The
+// command is nil if there is none.
+func newService(cfg config.Config, log *slog.Logger, c *command) *service {
+	s := &service{cfg: cfg, log: log, command: c, maxFiles: memory.MaxOpenFiles()}
 	s.dependencies = probe.NewWatcher(cfg.Dependencies)
 	s.dependencies.Panicked = func(name string, value any, stack []byte) {
 		log.Error("the reply of a dependency caused a panic",
@@ -135,11 +180,16 @@ func newService(cfg config.Config, log *slog.Logger) *service {
 		c := &in.Connections
 		c.Open, c.Limit, c.Evicted = s.server.Connections()
 		in.Dependencies = s.dependencies.Records()
+		if s.command != nil {
+			in.App = s.command.measure()
+		}
 		releaser.Observe(now, in.Memory.GoBytes, c.Open)
 		return in
 	}
 	judge := health.NewJudge(health.Rules{
-		WarnPercent: float64(cfg.WarnPercent), FailPercent: float64(cfg.FailPercent),
+		WarnPercent: float64(cfg.WarnPercent),
+		FailPercent: float64(cfg.FailPercent),
+		StopPercent: float64(cfg.StopPercent),
 	})
 	writer := report.NewWriter(report.Service{
 		Name:         cfg.ServiceName,
@@ -149,48 +199,8 @@ func newService(cfg config.Config, log *slog.Logger) *service {
 		OpenFiles:    reader.OpenFiles,
 		MaxOpenFiles: s.maxFiles,
 	})
-	s.monitor = monitor.New(measure, judge, writer)
+	s.monitor = monitor.New(measure, judge, writer, app.TerminationLogPath)
 	return s
-}
-
-// stop ends the service: SIGTERM drains it first, and another signal does not. It waits until
-// no request is in flight, or SHUTDOWN_TIMEOUT has passed since the end of the drain. A second
-// signal ends both with a forcedStop.
-func (s *service) stop(sig os.Signal, signals <-chan os.Signal) error {
-	received := time.Now()
-	s.server.Drain()
-	s.monitor.Drain()
-	if sig == syscall.SIGTERM {
-		s.log.Info("draining", "signal", signalName(sig), "delay", s.cfg.DrainDelay.String())
-		if _, err := await(time.After(s.cfg.DrainDelay), signals, sig, received); err != nil {
-			return err
-		}
-	}
-	s.log.Info("stopping", "signal", signalName(sig), "timeout", s.cfg.ShutdownTimeout.String())
-	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.ShutdownTimeout)
-	defer cancel()
-	down := make(chan error, 1)
-	go func() { down <- s.server.Shutdown(ctx) }()
-	shutdownErr, err := await(down, signals, sig, received)
-	if err != nil {
-		cancel()
-		<-down
-		return err
-	}
-	if errors.Is(shutdownErr, context.DeadlineExceeded) {
-		open, _, _ := s.server.Connections()
-		s.log.Warn("closing connections in use", "connections", open)
-	}
-	return nil
-}
-
-// logFailure logs the end of the service by err.
-func (s *service) logFailure(err error) {
-	if forced, ok := errors.AsType[forcedStop](err); ok {
-		s.log.Error("forced stop: second signal received", "signal", signalName(forced.signal))
-		return
-	}
-	s.log.Error("failed", "error", err)
 }
 
 // waitTimeout waits for group, but not longer than timeout.

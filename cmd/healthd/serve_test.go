@@ -17,7 +17,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/halobuzz/healthd/internal/app"
 	"github.com/halobuzz/healthd/internal/config"
+	"github.com/halobuzz/healthd/internal/monitor"
 	"github.com/halobuzz/healthd/internal/report"
 	"github.com/halobuzz/healthd/internal/server"
 )
@@ -66,7 +68,7 @@ func start(t *testing.T, cfg config.Config) *running {
 	}
 	logged := &logBuffer{}
 	r := &running{
-		service: newService(cfg, slog.New(slog.NewTextHandler(logged, nil))),
+		service: newService(cfg, slog.New(slog.NewTextHandler(logged, nil)), nil),
 		addr:    ln.Addr().String(),
 		signals: make(chan os.Signal, 2),
 		done:    make(chan error, 1),
@@ -196,8 +198,9 @@ func TestLogOfStop(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				var log bytes.Buffer
-				s := newService(testConfig(3*time.Second, 5*time.Second), slog.New(tt.handler(&log)))
-				if err := s.stop(tt.signal, nil); err != nil {
+				cfg := testConfig(3*time.Second, 5*time.Second)
+				s := newService(cfg, slog.New(tt.handler(&log)), nil)
+				if err := s.stop(tt.signal, tt.signal == syscall.SIGTERM, nil); err != nil {
 					t.Errorf("stop(%v) = %v, want none", tt.signal, err)
 				}
 				if got := strings.Count(log.String(), "\n"); got != len(tt.want) {
@@ -213,21 +216,34 @@ func TestLogOfStop(t *testing.T) {
 	}
 }
 
-// TestLogFailure tells a forced stop from every other failure.
-func TestLogFailure(t *testing.T) {
+// TestLogEnd holds the last line of the log and the exit code to the end of the service and to that
+// of the command, if there is one.
+func TestLogEnd(t *testing.T) {
 	t.Parallel()
+	ended := func(code int) *monitor.AppEnd { return &monitor.AppEnd{Exit: app.Exit{Code: code}} }
+	const forced = `level=ERROR msg="forced stop: second signal received" signal=SIGINT`
+	failure := errors.New("accept: no more")
 	for _, tt := range []struct {
 		err  error
+		end  *monitor.AppEnd
 		want string
+		code int
 	}{
-		{forcedStop{os.Interrupt},
-			`level=ERROR msg="forced stop: second signal received" signal=SIGINT`},
-		{errors.New("accept: no more"), `level=ERROR msg=failed error="accept: no more"`},
+		{nil, nil, "level=INFO msg=stopped\n", 0},
+		{forcedStop{os.Interrupt}, nil, forced, 1},
+		{failure, nil, `level=ERROR msg=failed error="accept: no more"`, 1},
+		{nil, ended(0), "level=INFO msg=stopped\n", 0},
+		{nil, ended(143), "level=INFO msg=stopped\n", 143},
+		{forcedStop{os.Interrupt}, ended(137), forced, 137},
+		{failure, ended(137), `level=ERROR msg=failed error="accept: no more"`, 1},
+		{errNearLimit, ended(143), "level=INFO msg=stopped\n", 1},
 	} {
 		var log bytes.Buffer
-		s := &service{log: slog.New(slog.NewTextHandler(&log, nil))}
-		if s.logFailure(tt.err); !strings.Contains(log.String(), tt.want) {
-			t.Errorf("logFailure(%v) logged %s, want %s", tt.err, &log, tt.want)
+		s := &service{log: slog.New(slog.NewTextHandler(&log, nil)), end: tt.end}
+		code := s.logEnd(tt.err)
+		if !strings.Contains(log.String(), tt.want) || code != tt.code {
+			t.Errorf("logEnd(%v) with %+v = %d and logged %q, want %d and %q",
+				tt.err, tt.end, code, log.String(), tt.code, tt.want)
 		}
 	}
 }
@@ -263,7 +279,7 @@ func TestRunReturnsListenerError(t *testing.T) {
 		t.Fatal(err)
 	}
 	ln.Close()
-	s := newService(testConfig(0, time.Second), slog.New(slog.DiscardHandler))
+	s := newService(testConfig(0, time.Second), slog.New(slog.DiscardHandler), nil)
 	if err := s.run(ln, nil); !errors.Is(err, net.ErrClosed) {
 		t.Errorf("run() on a closed listener = %v, want %v", err, net.ErrClosed)
 	}

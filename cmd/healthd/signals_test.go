@@ -33,6 +33,9 @@ func TestAwait(t *testing.T) {
 		{"a repeat does not extend the second", syscall.SIGTERM,
 			[]later{{600 * time.Millisecond, syscall.SIGTERM}, {600 * time.Millisecond, syscall.SIGTERM}},
 			syscall.SIGTERM},
+		{"the first at all", nil, []later{{time.Second, syscall.SIGTERM}}, nil},
+		{"the first and another", nil,
+			[]later{{time.Second, syscall.SIGTERM}, {time.Second, os.Interrupt}}, os.Interrupt},
 		{"another at once", syscall.SIGTERM, []later{{0, os.Interrupt}}, os.Interrupt},
 		{"another after a repeat", os.Interrupt,
 			[]later{{0, os.Interrupt}, {0, syscall.SIGTERM}}, syscall.SIGTERM},
@@ -48,7 +51,8 @@ func TestAwait(t *testing.T) {
 						signals <- l.signal
 					}
 				}()
-				_, err := await(time.After(3*time.Second), signals, tt.first, received)
+				stopping := &stopSignals{signals, tt.first, received}
+				_, err := await(stopping, time.After(3*time.Second))
 				took := time.Since(received)
 				stop, forced := errors.AsType[forcedStop](err)
 				if stop.signal != tt.forced || forced != (err != nil) || forced != (took < 3*time.Second) {
@@ -62,7 +66,7 @@ func TestAwait(t *testing.T) {
 func TestSignalName(t *testing.T) {
 	t.Parallel()
 	for sig, want := range map[os.Signal]string{
-		syscall.SIGTERM: "SIGTERM", os.Interrupt: "SIGINT", syscall.SIGHUP: "hangup",
+		syscall.SIGTERM: "SIGTERM", os.Interrupt: "SIGINT", syscall.Signal(64): "signal 64",
 	} {
 		if got := signalName(sig); got != want {
 			t.Errorf("signalName(%d) = %q, want %q", sig, got, want)

@@ -1,0 +1,154 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"syscall"
+	"time"
+
+	"github.com/halobuzz/healthd/internal/health"
+)
+
+// errNearLimit is the error of a stop at HEALTHD_STOP_PERCENT.
+var errNearLimit = errors.New("memory has reached HEALTHD_STOP_PERCENT")
+
+// commandShutdownTimeout is SHUTDOWN_TIMEOUT for healthd's own requests once the command has
+// ended. Platforms usually allow 30 s, of which the drain and the command may have taken 28.
+const commandShutdownTimeout = time.Second
+
+// stop ends the service because of a signal, or for another reason if sig is nil. It keeps
+// serving as not ready for DRAIN_DELAY if drain is set, then stops the command, and then waits
+// until no request is in flight. SHUTDOWN_TIMEOUT bounds each of the last two. A second signal
+// ends the whole with a forcedStop.
+func (s *service) stop(sig os.Signal, drain bool, incoming <-chan os.Signal) error {
+	signals := &stopSignals{incoming: incoming, first: sig, received: time.Now()}
+	last := s.monitor.State()
+	s.server.Drain()
+	s.monitor.Drain()
+	var reason []any
+	if sig != nil {
+		reason = []any{"signal", signalName(sig)}
+	}
+	var err error
+	if drain {
+		s.log.Info("draining", append(reason, "delay", s.cfg.DrainDelay.String())...)
+		err = s.drain(signals)
+	}
+	timeout := s.cfg.ShutdownTimeout
+	if err == nil {
+		s.log.Info("stopping", append(reason, "timeout", timeout.String())...)
+	}
+	if s.command != nil {
+		if err == nil {
+			err = s.stopCommand(signals, last)
+		}
+		if err != nil {
+			s.killCommand(last)
+		}
+		timeout = commandShutdownTimeout
+	}
+	if err != nil {
+		return err
+	}
+	return s.shutdown(signals, timeout)
+}
+
+// drain waits for DRAIN_DELAY, or until the command has ended.
+func (s *service) drain(signals *stopSignals) error {
+	var ended <-chan struct{}
+	if s.command != nil {
+		ended = s.command.app.Ended()
+	}
+	drained := make(chan struct{})
+	go func() {
+		defer close(drained)
+		select {
+		case <-time.After(s.cfg.DrainDelay):
+		case <-ended:
+		}
+	}()
+	_, err := await(signals, drained)
+	return err
+}
+
+// stopCommand asks the command to end, unless it has ended, and waits for its process group.
+func (s *service) stopCommand(signals *stopSignals, last *health.State) error {
+	c := s.command
+	select {
+	case <-c.app.Ended():
+		s.commandEnded(last, false)
+	default:
+	}
+	sig := syscall.SIGTERM
+	if signals.first == os.Interrupt {
+		sig = syscall.SIGINT
+	}
+	begun := time.Now()
+	stopped := make(chan bool, 1)
+	go func() { stopped <- c.app.Stop(sig, s.cfg.ShutdownTimeout) }()
+	if _, err := await(signals, stopped); err != nil {
+		return err
+	}
+	if time.Since(begun) >= s.cfg.ShutdownTimeout {
+		s.log.Warn("killed the app's processes that did not end in time",
+			"timeout", s.cfg.ShutdownTimeout.String())
+	}
+	s.commandEnded(last, true)
+	return nil
+}
+
+// killCommand kills the command and its process group.
+func (s *service) killCommand(last *health.State) {
+	s.command.app.Kill()
+	s.command.app.Stop(syscall.SIGKILL, 0)
+	s.commandEnded(last, true)
+}
+
+// commandEnded logs the command's end once.
+func (s *service) commandEnded(last *health.State, expected bool) {
+	if _, ended := s.command.app.Exit(); !ended || s.end != nil {
+		return
+	}
+	s.end = s.command.end(last, expected)
+	s.end.Log(s.log)
+}
+
+// shutdown waits until no request is in flight.
+func (s *service) shutdown(signals *stopSignals, timeout time.Duration) error {
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	defer cancel()
+	down := make(chan error, 1)
+	go func() { down <- s.server.Shutdown(ctx) }()
+	shutdownErr, err := await(signals, down)
+	if err != nil {
+		cancel()
+		<-down
+		return err
+	}
+	if errors.Is(shutdownErr, context.DeadlineExceeded) {
+		open, _, _ := s.server.Connections()
+		s.log.Warn("closing connections in use", "connections", open)
+	}
+	return nil
+}
+
+// logEnd logs the end of the service, and returns the exit code.
+func (s *service) logEnd(err error) int {
+	forced, isForced := errors.AsType[forcedStop](err)
+	switch {
+	case isForced:
+		s.log.Error("forced stop: second signal received", "signal", signalName(forced.signal))
+	case err == nil, errors.Is(err, errNearLimit):
+		s.log.Info("stopped")
+	default:
+		s.log.Error("failed", "error", err)
+	}
+	switch {
+	case s.end != nil && (err == nil || isForced):
+		return s.end.Exit.Code
+	case err != nil:
+		return exitFailed
+	}
+	return exitOK
+}
