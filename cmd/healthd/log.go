@@ -135,6 +135,9 @@ func (s *service) logStart() {
 		slog.String("health", url+report.LivePath),
 		slog.String("monitoring", url+report.MonitoringPath),
 		slog.String("version", version))...)
+	for _, warning := range s.cfg.Warnings {
+		s.log.Warn(warning)
+	}
 	if s.command != nil {
 		s.log.Info("app started", "name", s.command.app.Name(), "pid", s.command.app.PID())
 	}

@@ -56,11 +56,12 @@ func TestAppEnd(t *testing.T) {
 	in := newSource(100).Input
 	in.Time, in.App = time.Unix(0, 0), command(node)
 	last := health.NewJudge(health.Rules{WarnPercent: 80, FailPercent: 90}).Judge(in)
-	const process = ` process.name=node process.pid=18 process.rssBytes=300 process.anonBytes=209715200`
-	const vitals = " heapBytes=10 goBytes=20 rssBytes=30 workingSetBytes=105 unreclaimableBytes=100" +
-		" limitBytes=1000 usedPercent=10.5 appAnonBytes=209715200\n"
-	const summary = ". Memory that the kernel cannot free was 0.0 MiB of the container's 0.0 MiB (10.0%)" +
-		" at 1970-01-01T00:00:00Z. Largest processes: node (pid 18) has 200.0 MiB."
+	const process = ` process.name=node process.pid=18 process.rssBytes=300` +
+		` process.anonBytes=209715200`
+	const vitals = " heapBytes=10 goBytes=20 rssBytes=30 workingSetBytes=105" +
+		" unreclaimableBytes=100 limitBytes=1000 usedPercent=10.5 appAnonBytes=209715200\n"
+	const summary = ". Memory that the kernel cannot free was 0.0 MiB of the container's 0.0 MiB" +
+		" (10.0%) at 1970-01-01T00:00:00Z. Largest processes: node (pid 18) has 200.0 MiB."
 	const forMemory = "the kernel killed a process of the container for lack of memory"
 	killed := app.Exit{Code: 137, Signal: syscall.SIGKILL}
 	for _, tt := range []struct {
@@ -80,8 +81,9 @@ func TestAppEnd(t *testing.T) {
 			`level=INFO msg="app ended" name=npm code=143 signal=SIGTERM oomKilled=false`,
 			"npm ended with exit code 143 (SIGTERM)"},
 		{"OOM-killed behind npm",
-			AppEnd{Exit: app.Exit{Code: 1}, Verdict: app.Verdict{Cause: app.OOMKilled, Victim: node}}, false,
-			`level=ERROR msg="app ended" name=npm code=1 oomKilled=true reason="` + forMemory + `"` + process,
+			AppEnd{Exit: app.Exit{Code: 1}, Verdict: app.Verdict{Cause: app.OOMKilled, Victim: node}},
+			false, `level=ERROR msg="app ended" name=npm code=1 oomKilled=true reason="` + forMemory +
+				`"` + process,
 			"npm ended with exit code 1: " + forMemory + ", node (pid 18), which had 200.0 MiB"},
 		{"killed while it stopped",
 			AppEnd{Exit: killed, Verdict: app.Verdict{Cause: app.OOMKilled}, Expected: true}, false,
