@@ -49,7 +49,7 @@ func serve(commandLine []string, getenv func(string) string, stdout, stderr io.W
 
 	ln, err := server.Listen(cfg.Listen.Network(), cfg.Listen.String())
 	if err != nil {
-		fmt.Fprintln(stderr, listenError(cfg.Listen, err))
+		fmt.Fprintln(stderr, listenError(cfg.Listen, hasCommand, err))
 		return exitFailed
 	}
 	var c *command
@@ -214,15 +214,19 @@ func waitTimeout(group *sync.WaitGroup, timeout time.Duration) {
 }
 
 // listenError names the setting that has to change.
-func listenError(a config.Address, err error) error {
+func listenError(a config.Address, hasCommand bool, err error) error {
+	prefix := ""
+	if hasCommand {
+		prefix = "HEALTHD_" // the keys without it are the command's
+	}
 	cause, ok := errors.AsType[syscall.Errno](err)
 	switch {
 	case !ok:
-		return fmt.Errorf("PORT: cannot listen on port %d: %w", a.Port, err)
+		return fmt.Errorf("%sPORT: cannot listen on port %d: %w", prefix, a.Port, err)
 	case cause == syscall.EADDRINUSE:
-		return fmt.Errorf("PORT: %d is already in use", a.Port)
+		return fmt.Errorf("%sPORT: %d is already in use", prefix, a.Port)
 	case cause == syscall.EADDRNOTAVAIL, cause == syscall.EINVAL, cause == syscall.EAFNOSUPPORT:
-		return fmt.Errorf("HOST: %s is not an address of this machine: %w", a.Host, cause)
+		return fmt.Errorf("%sHOST: %s is not an address of this machine: %w", prefix, a.Host, cause)
 	}
-	return fmt.Errorf("PORT: cannot listen on port %d: %w", a.Port, cause)
+	return fmt.Errorf("%sPORT: cannot listen on port %d: %w", prefix, a.Port, cause)
 }
