@@ -35,6 +35,9 @@ func (s *service) stop(sig os.Signal, drain bool, incoming <-chan os.Signal) err
 		s.log.Info("draining", append(reason, "delay", s.cfg.DrainDelay.String())...)
 		err = s.drain(signals)
 	}
+	if s.command != nil {
+		s.commandEnded(last, false) // the reason of this stop, or by itself during the drain
+	}
 	timeout := s.cfg.ShutdownTimeout
 	if err == nil {
 		s.log.Info("stopping", append(reason, "timeout", timeout.String())...)
@@ -74,19 +77,13 @@ func (s *service) drain(signals *stopSignals) error {
 
 // stopCommand asks the command to end, unless it has ended, and waits for its process group.
 func (s *service) stopCommand(signals *stopSignals, last *health.State) error {
-	c := s.command
-	select {
-	case <-c.app.Ended():
-		s.commandEnded(last, false)
-	default:
-	}
 	sig := syscall.SIGTERM
 	if signals.first == os.Interrupt {
 		sig = syscall.SIGINT
 	}
 	begun := time.Now()
 	stopped := make(chan bool, 1)
-	go func() { stopped <- c.app.Stop(sig, s.cfg.ShutdownTimeout) }()
+	go func() { stopped <- s.command.app.Stop(sig, s.cfg.ShutdownTimeout) }()
 	if _, err := await(signals, stopped); err != nil {
 		return err
 	}
@@ -105,7 +102,7 @@ func (s *service) killCommand(last *health.State) {
 	s.commandEnded(last, true)
 }
 
-// commandEnded logs the command's end once.
+// commandEnded logs the command's end, once it has ended and only once.
 func (s *service) commandEnded(last *health.State, expected bool) {
 	if _, ended := s.command.app.Exit(); !ended || s.end != nil {
 		return
