@@ -88,8 +88,8 @@ func jsonBlocks(t *testing.T) []string {
 	for _, m := range block.FindAllStringSubmatch(readFile(t, "README.md"), -1) {
 		blocks = append(blocks, m[1])
 	}
-	if len(blocks) != 2 {
-		t.Fatalf("%d JSON blocks, want the report and the Northflank spec", len(blocks))
+	if len(blocks) != 3 {
+		t.Fatalf("%d JSON blocks, want the report and two Northflank specs", len(blocks))
 	}
 	return blocks
 }
@@ -153,6 +153,9 @@ func TestReadmeContainer(t *testing.T) {
 		"`docker run --rm -m 256m -p 4000:4000 halobuzz-minimal`",
 		"BuildKit",
 		"malformed GOMEMLIMIT",
+		"\nCOPY --from=halobuzz-minimal /healthd /healthd\n",
+		"\nENV HEALTHD_PORT=4040\nENTRYPOINT [\"/healthd\", \"--\"]\nCMD [",
+		"docker stop -t 30",
 	} {
 		if !strings.Contains(readme, want) {
 			t.Errorf("the README lacks %q", want)

@@ -39,21 +39,38 @@ type specProbe struct {
 	Port, InitialDelaySeconds, PeriodSeconds, TimeoutSeconds, FailureThreshold *int
 }
 
-// TestReadmeNorthflankSpec holds the README's spec against the program and the Dockerfile.
-func TestReadmeNorthflankSpec(t *testing.T) {
-	t.Parallel()
+// readSpec returns one of the README's JSON blocks.
+func readSpec(t *testing.T, block int) spec {
+	t.Helper()
 	var s spec
-	d := json.NewDecoder(strings.NewReader(jsonBlocks(t)[1]))
+	d := json.NewDecoder(strings.NewReader(jsonBlocks(t)[block]))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&s); err != nil {
 		t.Fatal(err)
 	}
+	return s
+}
+
+// config returns the configuration that the specified environment leads to.
+func (s spec) config(t *testing.T, command bool) config.Config {
+	t.Helper()
 	getenv := func(key string) string { return s.RuntimeEnvironment[key] }
-	cfg, err := config.Load(getenv, "no such file", false)
+	cfg, err := config.Load(getenv, "no such file", command)
 	if err != nil {
 		t.Fatalf("the environment is refused: %v", err)
 	}
-	port := int(cfg.Listen.Port)
+	grace := time.Duration(s.Deployment.GracePeriodSeconds) * time.Second
+	if stop := cfg.DrainDelay + cfg.ShutdownTimeout; grace <= stop {
+		t.Errorf("gracePeriodSeconds = %v, want more than %v", grace, stop)
+	}
+	return cfg
+}
+
+// TestReadmeNorthflankSpec holds the README's spec against the program and the Dockerfile.
+func TestReadmeNorthflankSpec(t *testing.T) {
+	t.Parallel()
+	s := readSpec(t, 1)
+	port := int(s.config(t, false).Listen.Port)
 	if len(s.Ports) != 1 {
 		t.Fatalf("%d ports, want 1", len(s.Ports))
 	}
@@ -65,11 +82,7 @@ func TestReadmeNorthflankSpec(t *testing.T) {
 	if !strings.Contains(readFile(t, "Dockerfile"), exposed) {
 		t.Errorf("the Dockerfile lacks %q", exposed)
 	}
-	checkSpecProbes(t, s.HealthChecks, port)
-	grace := time.Duration(s.Deployment.GracePeriodSeconds) * time.Second
-	if stop := cfg.DrainDelay + cfg.ShutdownTimeout; grace <= stop {
-		t.Errorf("gracePeriodSeconds = %v, want more than %v", grace, stop)
-	}
+	checkSpecProbes(t, s.HealthChecks, port, report.LivePath)
 	if file := s.BuildSettings.Dockerfile.DockerFilePath; file != "/Dockerfile" {
 		t.Errorf("dockerFilePath = %q, want /Dockerfile", file)
 	}
@@ -78,10 +91,39 @@ func TestReadmeNorthflankSpec(t *testing.T) {
 	}
 }
 
-func checkSpecProbes(t *testing.T, probes []specProbe, port int) {
+// TestReadmeNorthflankAppSpec holds the parts that an app's service needs to the program: traffic
+// goes to the app and the probes to healthd, whose readiness waits for the app.
+func TestReadmeNorthflankAppSpec(t *testing.T) {
+	t.Parallel()
+	s := readSpec(t, 2)
+	cfg := s.config(t, true)
+	port := int(cfg.Listen.Port)
+	if cfg.AppCheck == nil {
+		t.Error("readiness does not wait for the app, want a PORT to connect to")
+	}
+	public := map[string]bool{strconv.Itoa(port): false, s.RuntimeEnvironment["PORT"]: true}
+	for _, p := range s.Ports {
+		number := strconv.Itoa(p.InternalPort)
+		want, known := public[number]
+		if !known || p.Public != want || p.Protocol != "HTTP" || len(p.Name) > 8 {
+			t.Errorf("port %+v, want public %v and a name of at most 8 characters", p, want)
+		}
+		delete(public, number)
+	}
+	if len(public) > 0 {
+		t.Errorf("missing ports: %v", public)
+	}
+	checkSpecProbes(t, s.HealthChecks, port, report.ReadyPath)
+	line := "\nENV HEALTHD_PORT=" + strconv.Itoa(port) + "\n"
+	if !strings.Contains(readFile(t, "README.md"), line) {
+		t.Errorf("the README's Dockerfile lacks %q", line)
+	}
+}
+
+func checkSpecProbes(t *testing.T, probes []specProbe, port int, startupPath string) {
 	t.Helper()
 	paths := map[string]string{
-		"startupProbe":   report.LivePath,
+		"startupProbe":   startupPath,
 		"livenessProbe":  report.LivePath,
 		"readinessProbe": report.ReadyPath,
 	}
