@@ -56,17 +56,19 @@ func TestParseArgs(t *testing.T) {
 }
 
 // TestRunCommand shows that run tells serve about the command, which makes HEALTHD_PORT required.
+// Without a command, PORT would be refused.
 func TestRunCommand(t *testing.T) {
 	t.Parallel()
+	getenv := func(key string) string { return map[string]string{"PORT": "x"}[key] }
 	for _, args := range [][]string{{"--", "true"}, {"serve", "--", "true"}} {
 		var stderr strings.Builder
-		code := run(args, func(string) string { return "" }, io.Discard, &stderr)
+		code := run(args, getenv, io.Discard, &stderr)
 		if !strings.HasPrefix(stderr.String(), "HEALTHD_PORT: ") || code != exitUsage {
 			t.Errorf("run(%q) = %d, stderr %q, want %d and HEALTHD_PORT", args, code, &stderr, exitUsage)
 		}
 	}
 	var stderr strings.Builder
-	code := run([]string{"--"}, func(string) string { return "" }, io.Discard, &stderr)
+	code := run([]string{"--"}, getenv, io.Discard, &stderr)
 	const want = "healthd: a command must follow \"--\"; see healthd -h\n"
 	if code != exitUsage || stderr.String() != want {
 		t.Errorf("run(--) = %d, stderr %q, want %d, %q", code, &stderr, exitUsage, want)
