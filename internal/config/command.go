@@ -28,6 +28,10 @@ func (s *source) commandSettings(c *Config) {
 	c.StopPercent = value(s, stopPercentKey, "0", "0 or a whole percentage (6-100)",
 		zeroOr(percent))
 	c.AppCheck, c.AppCheckSet = s.appCheck()
+	if c.MonitoringToken == "" && s.getenv(tokenKey) != "" {
+		s.warnings = append(s.warnings, tokenKey+" is the command's: anyone may see details, unless "+
+			prefix+tokenKey+" is set")
+	}
 
 	appPort, known := port(s.getenv("PORT"))
 	switch own := s.find("PORT"); {

@@ -26,6 +26,8 @@ func TestCommandEnvironment(t *testing.T) {
 	values["HEALTHD_PORT"] = "4040"
 	want := commandDefaults()
 	want.Listen.Port = 4040
+	want.Warnings = []string{"MONITORING_TOKEN is the command's: anyone may see details, unless " +
+		"HEALTHD_MONITORING_TOKEN is set"}
 	for _, dotenv := range []string{
 		"",
 		"SECRET=\"" + secret + "\n",

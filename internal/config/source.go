@@ -120,10 +120,12 @@ func value[T any](s *source, key, fallback, want string, parse func(string) (T, 
 	return v
 }
 
+const tokenKey = "MONITORING_TOKEN"
+
 // token returns the value of MONITORING_TOKEN, which no problem quotes. It must fit a header,
 // which has 8 KiB.
 func (s *source) token() string {
-	set, _ := s.verbatim("MONITORING_TOKEN")
+	set, _ := s.verbatim(tokenKey)
 	invisible := func(r rune) bool { return r <= ' ' || r > '~' }
 	if len(set.value) > 4096 || strings.ContainsFunc(set.value, invisible) {
 		s.problem("%s: must be at most 4096 printable ASCII characters without spaces "+
