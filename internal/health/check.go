@@ -2,7 +2,6 @@ package health
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/halobuzz/healthd/internal/app"
@@ -188,32 +187,6 @@ func (in *Input) memoryInUse() (name string, bytes int64) {
 	}
 	return "Resident memory", in.Memory.RSSBytes
 }
-
-// MemorySummary describes the use of memory and the largest processes, for a person who learns
-// of the end of the container and has no log.
-func (in *Input) MemorySummary() string {
-	name, used := in.memoryInUse()
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s was %.1f MiB", name, mebibytes(used))
-	if limit := in.Memory.Container.EffectiveLimit(); limit.Known {
-		fmt.Fprintf(&b, " of the container's %.1f MiB (%.1f%%)",
-			mebibytes(limit.Bytes), memory.Percent(used, limit.Bytes))
-	}
-	fmt.Fprintf(&b, " at %s.", in.Time.UTC().Format(time.RFC3339))
-	if in.App != nil && len(in.App.Processes.Largest) > 0 {
-		b.WriteString(" Largest processes: ")
-		for i, p := range in.App.Processes.Largest {
-			if i > 0 {
-				b.WriteString(", ")
-			}
-			b.WriteString(p.String())
-		}
-		b.WriteString(".")
-	}
-	return b.String()
-}
-
-func mebibytes(bytes int64) float64 { return float64(bytes) / (1 << 20) }
 
 // observeGoMemory judges the Go memory that garbage collection cannot free. A process under
 // a GOMEMLIMIT dies with a flat memory graph: garbage fills what the live memory leaves, and

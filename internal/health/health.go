@@ -72,6 +72,7 @@ type Check struct {
 // State is an input with its judgment. It is immutable.
 type State struct {
 	Input
+	Growth Growth // of the history that ends with this state; the judge does not know it
 	Checks []Check
 	Status Status // the worst of Checks
 	Reason string // the worst check's

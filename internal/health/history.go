@@ -24,23 +24,35 @@ func (e *Extent) add(s memory.Size) {
 
 // Point is one step of a series.
 type Point struct {
-	Start                 int64 // Unix seconds
-	Heap, RSS, WorkingSet Extent
-	LimitBytes            int64 // the container's, or Unknown
+	Start                                int64 // Unix seconds
+	Heap, RSS, WorkingSet, Unreclaimable Extent
+
+	// The last value alone, or Unknown.
+	AppBytes   int64 // anonymous memory of the command's processes
+	LimitBytes int64 // the container's
 }
 
 func newPoint(start int64) Point {
 	none := Extent{Unknown, Unknown, Unknown}
-	return Point{Start: start, Heap: none, RSS: none, WorkingSet: none, LimitBytes: Unknown}
+	return Point{
+		Start: start,
+		Heap:  none, RSS: none, WorkingSet: none, Unreclaimable: none,
+		AppBytes: Unknown, LimitBytes: Unknown,
+	}
 }
 
-func (p *Point) add(s *memory.Sample) {
-	p.Heap.add(memory.Size{Bytes: s.HeapBytes, Known: true})
-	p.RSS.add(memory.Size{Bytes: s.RSSBytes, Known: s.RSSSource == memory.KernelRSS})
-	p.WorkingSet.add(s.Container.WorkingSet)
-	p.LimitBytes = Unknown
-	if limit := s.Container.Limit; limit.Known {
-		p.LimitBytes = limit.Bytes
+func (p *Point) add(in *Input) {
+	m, c := &in.Memory, &in.Memory.Container
+	p.Heap.add(memory.Size{Bytes: m.HeapBytes, Known: true})
+	p.RSS.add(memory.Size{Bytes: m.RSSBytes, Known: m.RSSSource == memory.KernelRSS})
+	p.WorkingSet.add(c.WorkingSet)
+	p.Unreclaimable.add(c.Unreclaimable)
+	p.AppBytes, p.LimitBytes = Unknown, Unknown
+	if in.App != nil && len(in.App.Processes.PIDs) > 0 {
+		p.AppBytes = in.App.Processes.AnonBytes
+	}
+	if c.Limit.Known {
+		p.LimitBytes = c.Limit.Bytes
 	}
 }
 
@@ -49,6 +61,7 @@ type Series struct {
 	Ring[Point]
 	StepSeconds int64
 	current     Point
+	setBack     int64 // start of the first point after the clock was set back
 }
 
 func newSeries(step, span time.Duration) Series {
@@ -59,9 +72,9 @@ func newSeries(step, span time.Duration) Series {
 	}
 }
 
-// add adds a sample, and reports whether that completed a point.
-func (s *Series) add(unix int64, sample *memory.Sample) (completed bool) {
-	start := unix / s.StepSeconds * s.StepSeconds
+// add adds an input, and reports whether that completed a point.
+func (s *Series) add(in *Input) (completed bool) {
+	start := in.Time.Unix() / s.StepSeconds * s.StepSeconds
 	switch current := s.current.Start; {
 	case current == Unknown: // the first sample
 		s.current = newPoint(start)
@@ -79,9 +92,9 @@ func (s *Series) add(unix int64, sample *memory.Sample) (completed bool) {
 		for s.len > 0 && s.At(s.len-1).Start >= start {
 			s.dropNewest()
 		}
-		s.current = newPoint(start)
+		s.current, s.setBack = newPoint(start), start
 	}
-	s.current.add(sample)
+	s.current.add(in)
 	return completed
 }
 
@@ -97,10 +110,12 @@ const maxChanges = 100
 const daySpan = 24 * time.Hour
 
 // History is the use of memory and the changes of the status over the last hour and day. It
-// takes a fixed 60 KB.
+// takes a fixed 80 KB.
 type History struct {
 	Hour, Day Series
 	Changes   Ring[Change]
+	Growth    Growth
+	growing   int // points of the hour in a row at which memory was found to grow
 	status    Status
 	lastTime  time.Time
 }
@@ -116,8 +131,11 @@ func NewHistory() *History {
 
 // Observe adds a state, and reports whether that completed a point of the hour.
 func (h *History) Observe(s *State) (completed bool) {
-	completed = h.Hour.add(s.Time.Unix(), &s.Memory)
-	h.Day.add(s.Time.Unix(), &s.Memory)
+	completed = h.Hour.add(&s.Input)
+	h.Day.add(&s.Input)
+	if completed {
+		h.observeGrowth(&s.Input)
+	}
 	h.dropChanges(s.Time.Unix())
 	if stale := h.lastTime.Add(StaleAfter); !h.lastTime.IsZero() && s.Time.After(stale) {
 		// Recorded now, because nothing was observed at the time.

@@ -23,6 +23,10 @@ var columns = [...]struct {
 	{"workingSetBytes", func(p *health.Point) int64 { return p.WorkingSet.Last }},
 	{"workingSetMinBytes", func(p *health.Point) int64 { return p.WorkingSet.Min }},
 	{"workingSetMaxBytes", func(p *health.Point) int64 { return p.WorkingSet.Max }},
+	{"unreclaimableBytes", func(p *health.Point) int64 { return p.Unreclaimable.Last }},
+	{"unreclaimableMinBytes", func(p *health.Point) int64 { return p.Unreclaimable.Min }},
+	{"unreclaimableMaxBytes", func(p *health.Point) int64 { return p.Unreclaimable.Max }},
+	{"appBytes", func(p *health.Point) int64 { return p.AppBytes }},
 	{"limitBytes", func(p *health.Point) int64 { return p.LimitBytes }},
 }
 

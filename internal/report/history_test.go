@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/halobuzz/healthd/internal/app"
 	"github.com/halobuzz/healthd/internal/health"
 	"github.com/halobuzz/healthd/internal/memory"
 )
@@ -18,7 +19,9 @@ func usage(unix, n int64, status health.Status) *health.State {
 	s := &health.State{Status: status}
 	s.Time = time.Unix(unix, 0)
 	s.Memory = memory.Sample{HeapBytes: n, RSSBytes: 2 * n, RSSSource: memory.KernelRSS,
-		Container: memory.Container{WorkingSet: size(3 * n), Limit: size(1000)}}
+		Container: memory.Container{
+			WorkingSet: size(3 * n), Unreclaimable: size(4 * n), Limit: size(1000)}}
+	s.App = &health.App{Processes: app.Processes{PIDs: []int{7}, AnonBytes: 5 * n}}
 	return s
 }
 
@@ -42,6 +45,7 @@ func TestWriteHistory(t *testing.T) {
 	}
 	unknown := usage(1020, 0, health.Pass)
 	unknown.Memory = memory.Sample{RSSBytes: 8, RSSSource: memory.RuntimeRSS}
+	unknown.App = &health.App{} // without a process
 	h.Observe(unknown)
 	h.Observe(usage(1200, 2, health.Fail))
 	compareGolden(t, "some.history", WriteHistory(h, at))
@@ -69,7 +73,7 @@ func observeDays() *health.History {
 		}
 		s := usage(1_800_000_007+i, random.Int64N(1<<40), status)
 		if i%7000 < 700 {
-			s.Memory.Container = memory.Container{}
+			s.Memory.Container, s.App = memory.Container{}, nil
 		}
 		h.Observe(s)
 	}
@@ -119,7 +123,12 @@ func compareSeries(
 			"workingSetBytes":    p.WorkingSet.Last,
 			"workingSetMinBytes": p.WorkingSet.Min,
 			"workingSetMaxBytes": p.WorkingSet.Max,
-			"limitBytes":         p.LimitBytes,
+
+			"unreclaimableBytes":    p.Unreclaimable.Last,
+			"unreclaimableMinBytes": p.Unreclaimable.Min,
+			"unreclaimableMaxBytes": p.Unreclaimable.Max,
+			"appBytes":              p.AppBytes,
+			"limitBytes":            p.LimitBytes,
 		} {
 			want[column] = append(want[column], value)
 		}

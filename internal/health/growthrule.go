@@ -1,0 +1,98 @@
+package health
+
+import "time"
+
+// The rule for growth cuts the newest points into blocks and compares their lowest values,
+// because garbage that is collected in time makes the highest ones say little. Its factors
+// were chosen on the memory of real programs, some of which are in testdata/growth.
+const (
+	blocks     = 6
+	minRise    = 0.03 // of the limit, from the first block to the last
+	minSteady  = 0.7  // of the early slope, which the late one must keep
+	soonFactor = 1.15 // of the largest slope
+	lateFactor = 0.85 // of the smallest slope
+)
+
+// low is the lowest value of a block.
+type low struct{ at, bytes float64 } // at counts points from the first
+
+func slope(from, to low) float64 { return (to.bytes - from.bytes) / (to.at - from.at) }
+
+// growth judges the newest n points. They say nothing if they begin before since, or if one is
+// missing.
+func (s *Series) growth(n int, since int64, limit float64) Growth {
+	first := s.len - n
+	if first < 0 {
+		return Growth{}
+	}
+	start, span := s.At(first).Start, int64(n)*s.StepSeconds
+	if start < max(since, s.setBack) || s.current.Start-start != span {
+		return Growth{}
+	}
+	lows, rising := s.lows(first, n)
+	before := s.highest(since, first+n/blocks)
+	if !rising || lows[5].bytes <= before || lows[5].bytes-lows[0].bytes < minRise*limit {
+		return Growth{}
+	}
+	whole, early, late := slope(lows[0], lows[5]), slope(lows[0], lows[2]), slope(lows[3], lows[5])
+	swing := s.swing(first, n, lows[0], whole)
+	until := func(slope, swing float64) float64 { // in points, from now on
+		return max(0, (limit-swing-lows[5].bytes)/slope-(float64(n)-lows[5].at))
+	}
+	rate := min(whole, late)
+	if late < minSteady*early || until(rate, swing) > float64(n) {
+		return Growth{} // it slows down, or the limit is further away than n points
+	}
+	step := time.Duration(s.StepSeconds) * time.Second
+	points := func(n float64) time.Duration { return time.Duration(n * float64(step)) }
+	return Growth{
+		Known:          true,
+		BytesPerMinute: int64(rate / step.Minutes()),
+		LimitBytes:     int64(limit),
+		Watched:        points(float64(n)),
+		LimitIn:        points(until(rate, swing)),
+		Soonest:        points(until(soonFactor*max(whole, early, late), swing)),
+		// The slope of a growth that only began may be next to nothing.
+		Latest: points(min(until(lateFactor*min(rate, early), swing/2), 2*float64(n))),
+	}
+}
+
+// lows returns the lowest value of each block of n points, and whether all are known and each
+// is higher than the one before.
+func (s *Series) lows(first, n int) (lows [blocks]low, rising bool) {
+	for i := range n {
+		u, block := &s.At(first+i).Unreclaimable, i/(n/blocks)
+		if u.Last == Unknown {
+			return lows, false
+		}
+		if l := &lows[block]; i%(n/blocks) == 0 || float64(u.Min) < l.bytes {
+			*l = low{float64(i), float64(u.Min)}
+		}
+		last := i%(n/blocks) == n/blocks-1
+		if last && block > 0 && lows[block].bytes <= lows[block-1].bytes {
+			return lows, false
+		}
+	}
+	return lows, true
+}
+
+// highest returns the highest value from since to the point at index end.
+func (s *Series) highest(since int64, end int) float64 {
+	highest := int64(Unknown)
+	for i := range end {
+		if p := s.At(i); p.Start >= since {
+			highest = max(highest, p.Unreclaimable.Max)
+		}
+	}
+	return float64(highest)
+}
+
+// swing returns how far the highest values stand above the line of the lowest ones.
+func (s *Series) swing(first, n int, from low, slope float64) float64 {
+	swing := 0.0
+	for i := range n {
+		line := from.bytes + slope*(float64(i)-from.at)
+		swing = max(swing, float64(s.At(first+i).Unreclaimable.Max)-line)
+	}
+	return swing
+}
