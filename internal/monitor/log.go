@@ -52,6 +52,7 @@ type changeLog struct {
 	log       *slog.Logger
 	interval  time.Duration // between two lines of vitals
 	due       time.Time     // the next line of vitals
+	growth    growthLog
 	status    health.Status
 	goLimit   memory.GoLimit
 	failing   []bool // by dependency
@@ -73,6 +74,7 @@ func (l *changeLog) logState(ctx context.Context, s *health.State) {
 	if !s.Provisional() {
 		l.logStatus(ctx, s.Status, s.Reason, s)
 	}
+	l.growth.logGrowth(ctx, l.log, s)
 	if c := s.Connections; c.Evicted > l.evicted {
 		if time.Since(l.evictedAt) > evictionQuiet {
 			l.log.LogAttrs(ctx, slog.LevelWarn, "evicting connections",

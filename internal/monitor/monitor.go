@@ -121,6 +121,7 @@ func (m *Monitor) publish() {
 func (m *Monitor) observe(state *health.State) {
 	m.historyMutex.Lock()
 	completed := m.history.Observe(state)
+	state.Growth = m.history.Growth
 	m.historyMutex.Unlock()
 	if completed {
 		m.historyDocument.Renew()

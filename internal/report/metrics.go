@@ -70,6 +70,8 @@ func (w *Writer) integers(s *health.State) []metric {
 			"Limit of open TCP connections."),
 		value("healthd_connections_evicted_total", counter, s.Connections.Evicted,
 			"TCP connections closed to make room for others."),
+		{"healthd_memory_growth_bytes_per_second", gauge, s.Growth.BytesPerMinute / 60, s.Growth.Known,
+			"Rate at which the container's memory grows, while it grows steadily."},
 		value("healthd_sample_timestamp_seconds", gauge, s.Time.Unix(),
 			"Unix time of the measurement."),
 	}

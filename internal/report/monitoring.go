@@ -28,6 +28,7 @@ type Monitoring struct {
 	GC            GC          `json:"gc"`
 	Runtime       Runtime     `json:"runtime"`
 	Connections   Connections `json:"connections"`
+	Growth        *Growth     `json:"growth,omitempty"`
 	Checks        Checks      `json:"checks"`
 }
 
@@ -152,6 +153,7 @@ func (w *Writer) newMonitoring(s *health.State) *Monitoring {
 			GOMAXPROCS: runtime.GOMAXPROCS(0),
 		},
 		Connections: Connections(s.Connections),
+		Growth:      newGrowth(&s.Growth),
 		Checks:      make(Checks, len(s.Checks)),
 	}
 	for i := range s.Checks {
