@@ -91,8 +91,8 @@ func testKeyboard(t *testing.T, b *browser, s *service) {
 		}
 		// The browser has a time zone of its own.
 		clock := b.text(fmt.Sprintf("new Date(%d).toTimeString().slice(0, 8)", at.UnixMilli()))
-		want := fmt.Sprintf("%s, RSS %s, Working set %s, Heap %s",
-			clock, mib("rss"), mib("workingSet"), mib("heap"))
+		want := fmt.Sprintf("%s, Container %s, RSS %s, Heap %s",
+			clock, mib("unreclaimable"), mib("rss"), mib("heap"))
 		if got := plot("ariaValueText"); got != want {
 			t.Errorf("point %d says %q, want %q", i, got, want)
 		}
@@ -154,7 +154,7 @@ func testContrast(t *testing.T, b *browser, scheme string) {
 			const shown = e.checkVisibility({ opacityProperty: true }) && e.tagName != 'SCRIPT'
 			if (text && shown) add(e, text, e.closest('svg') ? 'fill' : 'color', 4.5)
 		}
-		const shapes = { '.line, .limit, .goLimit': 'stroke', '.bar': 'fill', h1: 'color' }
+		const shapes = { '.line, .forecast, .limit, .goLimit': 'stroke', '.bar': 'fill', h1: 'color' }
 		for (const [selector, property] of Object.entries(shapes)) {
 			for (const e of document.querySelectorAll(selector)) {
 				if (e.checkVisibility()) add(e, e.outerHTML.slice(0, 40), property, 3)

@@ -126,7 +126,7 @@ func past(steps int, bytes int64, limit any) map[string]any {
 	for i := range steps {
 		add("timeUnixSeconds", now-int64(10*(steps-i)))
 		add("limitBytes", limit)
-		for _, name := range []string{"heap", "rss", "workingSet"} {
+		for _, name := range []string{"heap", "rss", "workingSet", "unreclaimable"} {
 			for _, extent := range []string{"", "Min", "Max"} {
 				add(name+extent+"Bytes", bytes)
 			}
@@ -152,7 +152,7 @@ func TestBrowserChart(t *testing.T) {
 	const ends = `(path => path.match(/^M\S+/)[0] + path.match(/[LH]([\d.]+)[^LH]*$/)[1])`
 	b.says(0, ends+line+` == `+ends+`(document.querySelector('.grid').getAttribute('d'))`, "true")
 	b.says(0, `document.querySelector('#summary').textContent.slice(0, 16)`, "Last 4 min 50 s:")
-	b.says(0, `document.querySelectorAll('g.workingSet').length`, "1")
+	b.says(0, `document.querySelectorAll('g.unreclaimable').length`, "1")
 
 	const reason = "the reason that it gives"
 	r.set(historyPath, replace(map[string]any{"hour": past(30, 6<<20, nil)}))
@@ -164,7 +164,7 @@ func TestBrowserChart(t *testing.T) {
 	b.open(r.URL + "/")
 	b.says(10*time.Second, verdict, "Failing")
 	b.says(10*time.Second, points, "30")
-	b.says(0, `document.querySelectorAll('g.workingSet').length`, "0")
+	b.says(0, `document.querySelectorAll('g.unreclaimable').length`, "0")
 	b.says(0, `document.body.innerText.split('`+reason+`').length - 1`, "1")
 	b.says(0, `document.querySelector('#container').checkVisibility()`, "false")
 }

@@ -136,7 +136,7 @@ func TestBrowser(t *testing.T) {
 	step("as many points as the history", func(t *testing.T) {
 		var drawn map[string]int
 		var past map[string][]*float64
-		const points = `Object.fromEntries(['rss', 'workingSet', 'heap'].map(name => {
+		const points = `Object.fromEntries(['rss', 'unreclaimable', 'heap'].map(name => {
 			const line = document.querySelector('g.' + name + ' .line')
 			return [name, (line?.getAttribute('d').match(/[ML]/g) || []).length]
 		}))`

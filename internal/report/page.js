@@ -7,7 +7,6 @@ const view = $('view'), plot = $('plot')
 const statusWords = {
 	pass: 'Healthy', warn: 'Warning', fail: 'Failing', draining: 'Shutting down', gone: 'Not responding',
 }
-const seriesNames = { rss: 'RSS', workingSet: 'Working set', heap: 'Heap' }
 const tokenKey = 'healthd.token' // in a storage that other applications on this origin share
 
 let token = sessionStorage.getItem(tokenKey) || ''
@@ -129,6 +128,8 @@ function show() {
 	$('live').hidden = !details
 	$('live').classList.toggle('stale', gone)
 	showValuesByKey()
+	$('growth').hidden = !report.growth
+	setText($('growth'), report.growth?.output || '')
 	if (!details) return
 	showMeters()
 	draw()
@@ -168,31 +169,44 @@ function showValuesByKey() {
 		cell.parentNode.hidden = value == null
 		if (value != null) setText(cell, format(names.at(-1), value))
 	}
-	showDependencies()
+	showRows($('processes'), processRows())
+	showRows($('dependencies'), dependencyRows())
 	for (const group of document.querySelectorAll('tbody')) {
 		group.hidden = !group.querySelector('tr:not([hidden]) td')
 	}
 	$('details').hidden = !report.memory
 }
 
-// showDependencies gives every dependency a row below the group's title.
-function showDependencies() {
-	const suffix = ':responseTime'
-	const checks = Object.entries(report.checks || {}).filter(([name]) => name.endsWith(suffix))
-	const group = $('dependencies')
-	while (group.rows.length > checks.length + 1) group.deleteRow(-1)
-	checks.forEach(([name, [check]], i) => {
-		const row = group.rows[i + 1] || addDependency(group)
-		const [title, status, note] = row.cells
-		setText(title, name.slice(0, -suffix.length))
-		status.className = check.status
-		setText(status, check.status)
-		const time = check.observedValue == null ? 'not asked yet' : check.observedValue.toFixed(1) + ' ms'
-		setText(note, check.output || time)
+// showRows fills the rows below a group's title.
+function showRows(group, rows) {
+	while (group.rows.length > rows.length + 1) group.deleteRow(-1)
+	rows.forEach(({ name, value, note, status = '' }, i) => {
+		const cells = (group.rows[i + 1] || addRow(group)).cells
+		cells[1].className = status
+		setText(cells[0], name)
+		setText(cells[1], value)
+		setText(cells[2], note)
 	})
 }
 
-function addDependency(group) {
+function dependencyRows() {
+	const suffix = ':responseTime'
+	const checks = Object.entries(report.checks || {}).filter(([name]) => name.endsWith(suffix))
+	return checks.map(([name, [{ status, output, observedValue: time }]]) => {
+		const note = output || (time == null ? 'not asked yet' : time.toFixed(1) + ' ms')
+		return { name: name.slice(0, -suffix.length), value: status, note, status }
+	})
+}
+
+function processRows() {
+	const { processes = [], anonBytes } = report.app || {}
+	const rows = processes.map(({ name, pid, anonBytes, rssBytes }) =>
+		({ name: `${name} (pid ${pid})`, value: mib(anonBytes), note: `RSS ${mib(rssBytes)}` }))
+	const all = { name: 'All processes', value: mib(anonBytes), note: 'without the pages of files and shared memory' }
+	return rows.length ? [all, ...rows] : []
+}
+
+function addRow(group) {
 	const row = group.insertRow()
 	row.innerHTML = '<th scope="row"></th><td></td><td></td>'
 	return row
@@ -231,7 +245,7 @@ function showMeter(meter, check, used, limit) {
 // draw draws everything anew. Each layer is a function from the chart to SVG.
 function draw() {
 	chart = newChart()
-	const layers = [grid, timeAxis, limits, changes, bands, lines, limitNames, seriesLabels, cursorLine]
+	const layers = [grid, timeAxis, limits, changes, bands, lines, forecast, limitNames, seriesLabels, cursorLine]
 	plot.innerHTML = `<svg aria-hidden="true">${layers.map(layer => layer(chart)).join('')}</svg>`
 	showValues(chart)
 	describe(chart)
@@ -241,25 +255,33 @@ function newChart() {
 	const points = history?.[view.range.value] || { stepSeconds: view.range.value == 'day' ? 300 : 10 }
 	const times = points.timeUnixSeconds || [], step = points.stepSeconds
 	const column = name => points[name + 'Bytes'] || []
-	// Without a limit the container's working set may be the whole machine's.
-	const names = Object.keys(seriesNames).filter(name => name != 'workingSet' || isFinite(containerLimit()))
-		.filter(name => !times.length || column(name).some(isKnown))
 	const { container, goLimitBytes: goLimit } = report.memory
+	const names = Object.keys(seriesNames()).filter(name => !times.length || column(name).some(isKnown))
 	const c = { times, step, column, names, limit: container?.limitBytes, goLimit }
 	return Object.assign(c, timeScale(c), byteScale(c))
 }
 
 const isKnown = value => value != null
 
-// timeScale spans what there is, and at least one step.
+// seriesNames are the lines' names. The container's is what the meter shows; without a limit
+// it may be the whole machine's. With an app, the process is of less interest.
+function seriesNames() {
+	const line = isKnown(report.memory.container?.unreclaimableBytes) ? 'unreclaimable' : 'workingSet'
+	const container = isFinite(containerLimit()) ? { [line]: line == 'workingSet' ? 'Working set' : 'Container' } : {}
+	return { ...container, ...report.app ? { app: 'App', rss: 'healthd' } : { rss: 'RSS', heap: 'Heap' } }
+}
+
+// timeScale spans what there is, and at least one step. If memory grows, it goes on until the
+// limit is reached.
 function timeScale({ times, step }) {
 	const width = plot.clientWidth, wide = width > 480
 	const left = 38, right = width - (wide ? 90 : 28)
 	const last = times.at(-1) ?? Date.parse(report.time) / 1000
 	const first = Math.min(times[0] ?? last, last - step)
-	const perSecond = (right - left) / (last - first)
+	const end = last + (report.growth?.limitInSeconds ?? 0)
+	const perSecond = (right - left) / (end - first)
 	return {
-		wide, left, right, first, last, perSecond,
+		wide, left, right, first, last, end, perSecond,
 		x: unix => toFixed(left + (unix - first) * perSecond),
 		timeAt: x => Math.max(first, first + (x - left) / perSecond + step / 2),
 	}
@@ -267,7 +289,7 @@ function timeScale({ times, step }) {
 
 function byteScale({ column, names, limit, goLimit }) {
 	const top = 40, bottom = 276, log = view.scale.value == 'log'
-	const used = names.flatMap(name => ['Min', 'Max'].flatMap(part => column(name + part))).filter(v => v > 0)
+	const used = names.flatMap(name => ['', 'Min', 'Max'].flatMap(part => column(name + part))).filter(v => v > 0)
 	const ceiling = Math.max(MiB, limit || 0, goLimit || 0, ...column('limit'), ...used)
 	const lowest = log ? roundDown(Math.min(ceiling / 4, ...used) / MiB) * MiB : 0
 	const highest = ceiling * (log ? 1.4 : 1.06)
@@ -326,7 +348,7 @@ function timeAxis(c) {
 	const label = tick < 60 ? exactClock : tick < 86400 ? clock : day
 	const zone = new Date(c.last * 1000).getTimezoneOffset() * 60
 	let out = ''
-	for (let unix = Math.ceil((c.first - zone) / tick) * tick + zone; unix <= c.last; unix += tick) {
+	for (let unix = Math.ceil((c.first - zone) / tick) * tick + zone; unix <= c.end; unix += tick) {
 		out += text(c.x(unix), c.bottom + 18, label(unix), 'middle')
 	}
 	return out
@@ -379,7 +401,7 @@ function changes(c) {
 }
 
 function bands(c) {
-	return c.names.map(name => {
+	return c.names.filter(name => c.column(name + 'Min').length).map(name => {
 		const low = c.column(name + 'Min'), high = c.column(name + 'Max')
 		const outline = runs(c, c.column(name)).map(run =>
 			`M${through(c, run, high)}L${through(c, run.toReversed(), low)}z`).join('')
@@ -392,13 +414,23 @@ function lines(c) {
 		`<g class="${name}"><path class="line" d="${linePath(c, c.column(name))}"/></g>`).join('')
 }
 
-// Each line ends at its name, 14 px or more from the next.
+// forecast leads from the newest value to the limit. On a log scale that is a curve.
+function forecast(c) {
+	const bytes = c.column('unreclaimable').at(-1), limit = containerLimit(), parts = 16
+	if (c.end == c.last || !isKnown(bytes) || !isFinite(limit)) return ''
+	const points = Array.from({ length: parts + 1 }, (_, i) => i / parts).map(share =>
+		c.x(c.last + share * (c.end - c.last)) + ' ' + c.y(bytes + share * (limit - bytes)))
+	return `<path class="forecast" d="M${points.join('L')}"/>`
+}
+
+// Each line ends at its name, 14 px or more from the next, and below the forecast.
 function seriesLabels(c) {
 	if (!c.wide || !c.times.length) return ''
-	const ends = c.names.map(name => ({ name, y: c.y(c.column(name).findLast(isKnown)) })).sort((a, b) => a.y - b.y)
+	const below = c.end > c.last ? 12 : 0
+	const ends = c.names.map(name => ({ name, y: c.y(c.column(name).findLast(isKnown)) + below })).sort((a, b) => a.y - b.y)
 	ends.reduce((above, end) => end.y = Math.max(end.y, above + 14), 0)
 	ends.reduceRight((below, end) => end.y = Math.min(end.y, below - 14), c.bottom + 10)
-	return ends.map(({ name, y }) => text(c.right + 8, y + 4, seriesNames[name], 'name ' + name)).join('')
+	return ends.map(({ name, y }) => text(c.x(c.last) + 8, y + 4, seriesNames()[name], 'name ' + name)).join('')
 }
 
 // The cursor, and the chart in words
@@ -425,17 +457,17 @@ function showValues(c) {
 	const values = c.names.map(name => ({ name, value: mib(c.column(name)[i]) }))
 	const sample = name => `<svg class="${name}" aria-hidden="true"><path class="line" d="M2 4h24"/></svg>`
 	$('values').innerHTML = `<div><dt>Time</dt><dd>${at}</dd></div>` + values.map(({ name, value }) =>
-		`<div><dt>${sample(name)}${seriesNames[name]}</dt><dd>${value}</dd></div>`).join('')
+		`<div><dt>${sample(name)}${seriesNames()[name]}</dt><dd>${value}</dd></div>`).join('')
 	plot.ariaValueMax = Math.max(0, c.times.length - 1)
 	plot.ariaValueNow = i
-	plot.ariaValueText = at + values.map(({ name, value }) => `, ${seriesNames[name]} ${value}`).join('')
+	plot.ariaValueText = at + values.map(({ name, value }) => `, ${seriesNames()[name]} ${value}`).join('')
 }
 
 function describe(c) {
 	const ranges = c.names.map(name => {
 		const values = c.column(name).filter(isKnown)
 		const [lowest, highest] = [Math.min(...values), Math.max(...values)].map(bytes => (bytes / MiB).toFixed(1))
-		return `${seriesNames[name]} ${lowest} to ${highest} MiB`
+		return `${seriesNames()[name]} ${lowest} to ${highest} MiB`
 	})
 	const changes = statusChanges(c).slice(-6).map(({ unix, status }) => `${statusWords[status]} at ${clock(unix)}`)
 	setText($('summary'), c.times.length ? `Last ${duration(c.last - c.first)}: ${ranges.join(', ')}. ` +

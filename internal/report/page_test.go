@@ -149,7 +149,7 @@ func TestPageKeys(t *testing.T) {
 	t.Parallel()
 	f, w := fixtures()[0], testWriter(1)
 	state := f.state()
-	state.Status, state.Reason = health.Warn, "a reason"
+	state.Status, state.Reason, state.Growth = health.Warn, "a reason", hourGrowth
 	m := w.newMonitoring(state)
 	text, err := json.Marshal(m)
 	if err != nil {

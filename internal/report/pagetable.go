@@ -23,9 +23,14 @@ type row struct {
 
 // statusGroup repeats the page's heading for readers without a script.
 func statusGroup(m *Monitoring) group {
+	growth := ""
+	if m.Growth != nil {
+		growth = m.Growth.Output
+	}
 	return group{"Status", []row{
 		{"status", "Status", m.Status, "pass, warn or fail"},
 		{"output", "Reason", m.Output, ""},
+		{"growth.output", "Growth", growth, ""},
 	}}
 }
 
@@ -111,6 +116,7 @@ func detailsHTML(report string, m *Monitoring, locked bool) string {
 	b.Grow(8 << 10)
 	b.WriteString("<table id=\"details\">\n<caption>Details</caption>\n")
 	writeGroup(&b, statusGroup(m), ` class="unscripted"`, false)
+	writeProcesses(&b, m.App)
 	writeDependencies(&b, m.Checks)
 	for _, g := range detailGroups(m) {
 		writeGroup(&b, g, "", locked)
@@ -119,6 +125,27 @@ func detailsHTML(report string, m *Monitoring, locked bool) string {
 	b.WriteString(report) // encoding/json has escaped <, > and &
 	b.WriteString("</script>")
 	return b.String()
+}
+
+// writeProcesses writes a row for every process of the app, below one for all.
+func writeProcesses(b *strings.Builder, app *App) {
+	var rows strings.Builder
+	write := func(name string, anonBytes *int64, note string) {
+		fmt.Fprintf(&rows, "<tr><th scope=\"row\">%s</th><td>%s</td><td>%s</td></tr>\n",
+			html.EscapeString(name), mebibytes(anonBytes), note)
+	}
+	if app != nil && len(app.Processes) > 0 {
+		write("All processes", app.AnonBytes, "without the pages of files and shared memory")
+		for i := range app.Processes {
+			p := &app.Processes[i]
+			write(fmt.Sprintf("%s (pid %d)", p.Name, p.PID), &p.AnonBytes, "RSS "+mebibytes(&p.RSSBytes))
+		}
+	}
+	attributes := ` id="processes"`
+	if rows.Len() == 0 {
+		attributes += " hidden"
+	}
+	writeBody(b, attributes, "App", rows.String())
 }
 
 // writeDependencies writes a row for every dependency. The script adds those that are missing.
