@@ -80,6 +80,10 @@ page: ## test the page in headless Chromium (needs chromium and root)
 verdicts: ## show how long before a kill healthd warns (needs Docker, 5 min)
 	@DOCKER=$(DOCKER) CGO_ENABLED=0 go test -tags e2e -count 1 -timeout 20m -v -run '^TestVerdict' ./internal/e2e
 
+.PHONY: growth
+growth: ## show how long before a kill healthd tells a slow leak (needs Docker, 20 min)
+	@DOCKER=$(DOCKER) CGO_ENABLED=0 go test -tags e2e -count 1 -timeout 40m -v -run '^TestGrowth' ./internal/e2e
+
 .PHONY: dependencies
 dependencies: ## watch a real Redis (needs redis-server)
 	@go test -tags e2e -count 1 -v -run '^TestDependency' ./internal/e2e

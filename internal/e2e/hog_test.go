@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"cmp"
 	"encoding/json"
 	"os"
 	"syscall"
@@ -13,8 +14,10 @@ import (
 
 // hogSpec specifies how much of its container a process uses.
 type hogSpec struct {
-	GrowMiB int       // more each second, until the kernel ends it
-	Percent []float64 // else the container's working set, for a Hold each, in turn
+	GrowMiB int           // more each time, until the kernel ends it
+	Every   time.Duration // between two times, 1 s if it is 0
+	MostMiB int           // after which it holds what it has, if it is not 0
+	Percent []float64     // else the container's working set, for a Hold each, in turn
 	Hold    time.Duration
 	Times   int // through Percent
 }
@@ -26,10 +29,12 @@ func playHog(spec []byte) error {
 	}
 	var h hog
 	for s.GrowMiB > 0 {
-		if err := h.grow(s.GrowMiB); err != nil {
-			return err
+		if s.MostMiB == 0 || len(h) < s.MostMiB {
+			if err := h.grow(s.GrowMiB); err != nil {
+				return err
+			}
 		}
-		time.Sleep(time.Second)
+		time.Sleep(cmp.Or(s.Every, time.Second))
 	}
 	reader := memory.NewReader(os.DirFS("/"))
 	for range s.Times {
