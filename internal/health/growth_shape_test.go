@@ -33,12 +33,12 @@ func noise(s, height float64) float64 { return height * (1 + math.Sin(s*s)) / 2 
 func (shape *shape) said() string {
 	const first = 1_800_000_000
 	h, text := NewHistory(), ""
-	for s := 0; float64(s) < shape.hours*3600; s += 5 {
+	for s := 0; float64(s) < shape.hours*3600; s += 10 {
 		in := using(first+int64(s), int64(shape.use(float64(s))*mib), 256*mib)
 		if shape.change == nil || shape.change(s, &in) {
 			h.Observe(&State{Input: in})
 		}
-		if (s+5)%shape.every != 0 {
+		if (s+10)%shape.every != 0 {
 			continue
 		}
 		switch g := h.Growth; {
@@ -101,15 +101,15 @@ func TestGrowthShapes(t *testing.T) {
 			want: "------------------------",
 		},
 		{
-			name: "day wave", hours: 72, every: hour,
+			name: "day wave", hours: 48, every: hour,
 			use:  func(s float64) float64 { return 130 + wave(s, 30) + noise(s, 5) },
-			want: "------------------------------------------------------------------------",
+			want: "------------------------------------------------",
 		},
 		{
 			// The first rise of a large one could be anything.
-			name: "large day wave", hours: 72, every: hour,
+			name: "large day wave", hours: 48, every: hour,
 			use:  func(s float64) float64 { return 130 + wave(s, 70) + noise(s, 5) },
-			want: "-------hhhh-h-----------------------------------------------------------",
+			want: "-------hhhh-h-----------------------------------",
 		},
 		{
 			name: "day wave over a leak", hours: 96, every: hour,
