@@ -84,11 +84,15 @@ func (g Growth) String() string {
 	}
 	watched, perMinute := g.Watched.Minutes(), float64(g.BytesPerMinute)
 	grown := fmt.Sprintf("%.0f minutes, by about %s per minute", watched, roundBytes(perMinute))
+	if g.Within != "" {
+		grown = fmt.Sprintf("%.0f hours, by about %s per hour", watched/60, roundBytes(perMinute*60))
+	}
 	var in string
 	switch {
-	case g.Within != "":
-		grown = fmt.Sprintf("%.0f hours, by about %s per hour", watched/60, roundBytes(perMinute*60))
-		in = map[Within]string{WithinHours: "within hours", WithinDay: "within a day"}[g.Within]
+	case g.Within == WithinHours:
+		in = "within hours"
+	case g.Within == WithinDay:
+		in = "within a day"
 	case g.LimitIn < 2*time.Minute:
 		in = "in less than 2 minutes"
 	default:

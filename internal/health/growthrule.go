@@ -2,11 +2,11 @@ package health
 
 import "time"
 
-// The rule for growth cuts the newest points into blocks and compares their lowest values,
-// because garbage that is collected in time makes the highest ones say little. Its factors
-// were chosen on the memory of real programs, some of which are in testdata/growth.
+// The rule for growth cuts the newest points into blocks and compares their lowest values. The
+// highest ones say little, because a healthy program's are garbage that is collected in time.
+// The factors were chosen on the memory of real programs, some of which are in testdata/growth.
 const (
-	blocks     = 6
+	blocks     = 6    // of which the first three are early, and the last three late
 	minRise    = 0.03 // of the limit, from the first block to the last
 	minSteady  = 0.7  // of the early slope, which the late one must keep
 	soonFactor = 1.15 // of the largest slope
@@ -18,8 +18,14 @@ type low struct{ at, bytes float64 } // at counts points from the first
 
 func slope(from, to low) float64 { return (to.bytes - from.bytes) / (to.at - from.at) }
 
-// growth judges the newest n points. They say nothing if they begin before since, or if one is
-// missing.
+// growth judges the newest n points. It returns no growth if they begin before since, or if one
+// is missing, and unless all of this holds:
+//   - Each block's lowest value is higher than that of the block before.
+//   - The last block's is higher than anything before the second block, and by minRise higher
+//     than the first block's. A sawtooth of hours only returns to where it has been.
+//   - The slope has not become much smaller, as it does after a start and in a cache that is
+//     nearly full.
+//   - The limit is reached within as many points. Further away, no slope is known well enough.
 func (s *Series) growth(n int, since int64, limit float64) Growth {
 	first := s.len - n
 	if first < 0 {
@@ -30,18 +36,18 @@ func (s *Series) growth(n int, since int64, limit float64) Growth {
 		return Growth{}
 	}
 	lows, rising := s.lows(first, n)
-	before := s.highest(since, first+n/blocks)
-	if !rising || lows[5].bytes <= before || lows[5].bytes-lows[0].bytes < minRise*limit {
+	if !rising || lows[5].bytes-lows[0].bytes < minRise*limit ||
+		lows[5].bytes <= s.highest(since, first+n/blocks) {
 		return Growth{}
 	}
 	whole, early, late := slope(lows[0], lows[5]), slope(lows[0], lows[2]), slope(lows[3], lows[5])
 	swing := s.swing(first, n, lows[0], whole)
-	until := func(slope, swing float64) float64 { // in points, from now on
+	until := func(slope, swing float64) float64 { // the number of points to the limit
 		return max(0, (limit-swing-lows[5].bytes)/slope-(float64(n)-lows[5].at))
 	}
 	rate := min(whole, late)
 	if late < minSteady*early || until(rate, swing) > float64(n) {
-		return Growth{} // it slows down, or the limit is further away than n points
+		return Growth{}
 	}
 	step := time.Duration(s.StepSeconds) * time.Second
 	points := func(n float64) time.Duration { return time.Duration(n * float64(step)) }
@@ -52,7 +58,7 @@ func (s *Series) growth(n int, since int64, limit float64) Growth {
 		Watched:        points(float64(n)),
 		LimitIn:        points(until(rate, swing)),
 		Soonest:        points(until(soonFactor*max(whole, early, late), swing)),
-		// The slope of a growth that only began may be next to nothing.
+		// The early slope of a growth that has just begun may be next to nothing.
 		Latest: points(min(until(lateFactor*min(rate, early), swing/2), 2*float64(n))),
 	}
 }

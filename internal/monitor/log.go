@@ -14,8 +14,8 @@ import (
 const evictionQuiet = time.Minute
 
 // Log writes what is published to log until ctx is done: changes of the status and of the Go
-// memory limit, evictions, releases of memory, and a line of vitals per interval unless that
-// is 0. It runs apart from Run because a log that blocks must not stop the measurements.
+// memory limit, growth, evictions, releases of memory, and a line of vitals per interval unless
+// that is 0. It runs apart from Run because a log that blocks must not stop the measurements.
 func (m *Monitor) Log(ctx context.Context, log *slog.Logger, interval time.Duration) {
 	l := changeLog{log: log, interval: interval}
 	l.goLimit = m.documents.Load().State.GoLimit // the start-up line has it
