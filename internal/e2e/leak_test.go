@@ -77,7 +77,7 @@ func serveWith(ln net.Listener, limit int64) error {
 	}
 	m = monitor.New(measure,
 		health.NewJudge(health.Rules{WarnPercent: 80, FailPercent: 90}),
-		report.NewWriter(report.Service{Started: time.Now(), OpenFiles: reader.OpenFiles}))
+		report.NewWriter(report.Service{Started: time.Now(), OpenFiles: reader.OpenFiles}), "")
 	go m.Run(context.Background())
 	go m.Log(context.Background(), log, 0)
 	return s.Serve(ln)

@@ -63,6 +63,7 @@ func metricsOf(t *testing.T, r document) map[string]float64 {
 		optional["container_memory_working_set_bytes"] = c.WorkingSetBytes
 		optional["container_memory_unreclaimable_bytes"] = c.UnreclaimableBytes
 		optional["container_spec_memory_limit_bytes"] = c.LimitBytes
+		optional["container_oom_events_total"] = c.OOMKills
 	}
 	for name, v := range optional {
 		if v != nil {

@@ -22,9 +22,9 @@ import (
 // documents returns the documents of a status, with a reason if it is not Pass. They have the
 // length of real ones, because every value is known.
 func documents(status health.Status) *report.Documents {
-	state := &health.State{Status: status, Checks: make([]health.Check, 2)}
+	state := &health.State{Status: status, Ready: status, Checks: make([]health.Check, 2)}
 	if status != health.Pass {
-		state.Reason = "a reason"
+		state.Reason, state.ReadyReason = "a reason", "a reason"
 	}
 	container := &state.Memory.Container
 	container.Source = "cgroup2"
