@@ -11,7 +11,9 @@ import (
 
 // roles are the programs that the test binary can be instead, in a process of its own. The
 // name is that of the environment variable that holds the specification, as JSON.
-var roles = map[string]func(spec []byte) error{"FLOOD": playFlood, "HOG": playHog, "LEAK": playLeak}
+var roles = map[string]func(spec []byte) error{
+	"APP": playApp, "FLOOD": playFlood, "HOG": playHog, "LEAK": playLeak,
+}
 
 func TestMain(m *testing.M) {
 	for name, play := range roles {
