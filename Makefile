@@ -89,13 +89,15 @@ dependencies: ## watch a real Redis (needs redis-server)
 	@go test -tags e2e -count 1 -v -run '^TestDependency' ./internal/e2e
 
 .PHONY: compare
-compare: ## print costs beside net/http and Express, or beside OLD_BIN=FILE (needs root)
-	@go test -tags e2e -count 1 -timeout 30m -v \
-		-run '^TestCompare$(if $(OLD_BIN),Before)$$' ./internal/e2e
+compare: ## print costs beside other servers and supervisors, or beside OLD_BIN=FILE (needs root)
+	@go test -tags e2e -count 1 -timeout 40m -v \
+		-run '^TestCompare$(if $(OLD_BIN),Before,(App)?)$$' ./internal/e2e
 
 .PHONY: app-test
-app-test: ## run apps under it as PID 1 in containers (needs Docker, Node and npm, 2 min)
+app-test: ## run apps under it as PID 1 in containers (needs Docker, Node, npm and HAProxy, 10 min)
 	@DOCKER=$(DOCKER) go test -tags e2e -count 1 -v -run '^TestContainer' ./internal/app
+	@DOCKER=$(DOCKER) go test -tags e2e -count 1 -timeout 20m -parallel 6 -v \
+		-run '^TestApp' ./internal/e2e
 
 .PHONY: image
 image: ## build the image

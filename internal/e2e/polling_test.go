@@ -109,10 +109,7 @@ func cpuTime(t *testing.T, pid int) time.Duration {
 // are charged to the cgroup that read them first, so they are not included.
 func idleCharge(t *testing.T, c contender) int64 {
 	t.Helper()
-	root, usage := "/sys/fs/cgroup", "memory.current"
-	if _, err := os.Stat(root + "/memory/memory.usage_in_bytes"); err == nil {
-		root, usage = root+"/memory", "memory.usage_in_bytes"
-	}
+	root, usage := memoryRoot()
 	dir, err := os.MkdirTemp(root, "compare")
 	if err != nil {
 		t.Fatal(err)
@@ -123,4 +120,14 @@ func idleCharge(t *testing.T, c contender) int64 {
 	defer s.kill()
 	time.Sleep(idleAfter)
 	return fileNumber(t, filepath.Join(dir, usage), "")
+}
+
+// memoryRoot returns the root of the memory cgroups, and the name of the file that has the
+// usage of one.
+func memoryRoot() (dir, usage string) {
+	const v1 = "/sys/fs/cgroup/memory"
+	if _, err := os.Stat(v1 + "/memory.usage_in_bytes"); err == nil {
+		return v1, "memory.usage_in_bytes"
+	}
+	return "/sys/fs/cgroup", "memory.current"
 }
