@@ -174,9 +174,10 @@ func TestContainerCannotStart(t *testing.T) {
 }
 
 // TestContainerInherited compares what the command sees with what it sees as PID 1 itself.
+// The engine passes the variables on in any order.
 func TestContainerInherited(t *testing.T) {
 	const script = `grep -E '^(Sig[^Q]|Shd|THP|Umask|Cap|NoNewPrivs|Seccomp)' /proc/self/status
-		ulimit -a; ulimit -aH; id; pwd; env -0 | od -c; cat`
+		ulimit -a; ulimit -aH; id; pwd; env -0 | sort -z | od -c; cat`
 	for name, options := range map[string][]string{
 		"root": {"--ulimit", "nofile=1000:5000"},
 		"restricted": {"--user", "65532:65532", "--read-only", "--cap-drop", "ALL",
