@@ -141,6 +141,9 @@ func (s *service) logStart() {
 	if s.command != nil {
 		s.log.Info("app started", "name", s.command.app.Name(), "pid", s.command.app.PID())
 	}
+	if s.cfg.StopPercent > 0 && !state.Memory.Container.EffectiveLimit().Known {
+		s.log.Warn("HEALTHD_STOP_PERCENT has no effect: the container's limit is unknown")
+	}
 	if s.connectionsLowered {
 		_, limit, _ := s.server.Connections()
 		s.log.Warn("MAX_CONNECTIONS lowered to fit the open-file limit",

@@ -23,7 +23,7 @@ const commandShutdownTimeout = time.Second
 // ends the whole with a forcedStop.
 func (s *service) stop(sig os.Signal, drain bool, incoming <-chan os.Signal) error {
 	signals := &stopSignals{incoming: incoming, first: sig, received: time.Now()}
-	last := s.monitor.State()
+	last := s.monitor.StateBeforeEnd()
 	s.server.Drain()
 	s.monitor.Drain()
 	var reason []any

@@ -39,6 +39,11 @@ func (k *Kills) Observe(now time.Time, count int64, processes Processes) Verdict
 // Last returns when a kill was last seen, and its victim. The time is zero if there was none.
 func (k *Kills) Last() (at time.Time, victim Process) { return k.rise, k.victim }
 
+// Recent reports whether a kill was seen in the 5 s before now.
+func (k *Kills) Recent(now time.Time) bool {
+	return !k.rise.IsZero() && now.Sub(k.rise) <= killWindow
+}
+
 // End records a reading that was taken once the command had ended, and returns why it did.
 // A kill counts for 5 s, with the process that was missing at once: others that are gone by
 // now have ended because of it.
@@ -47,7 +52,7 @@ func (k *Kills) End(
 ) Verdict {
 	k.Observe(now, count, processes)
 	e := Evidence{Exit: &exit, Stopping: stopping}
-	if !k.rise.IsZero() && now.Sub(k.rise) <= killWindow {
+	if k.Recent(now) {
 		e.OOMKillsBefore, e.OOMKillsNow, e.Last, e.Now = k.before, k.count, k.prior, processes
 	}
 	v := Judge(e)

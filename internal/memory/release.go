@@ -38,7 +38,7 @@ func (r *Releaser) Observe(now time.Time, goBytes int64, open int) {
 		r.aboveSince = now
 	}
 	r.due = now.Sub(r.aboveSince) >= releaseAfter &&
-		now.Sub(r.releasedAt) >= releaseEvery && open*4 < r.peak
+		now.Sub(r.releasedAt) >= releaseEvery && (open == 0 || open*4 < r.peak)
 }
 
 // ReleaseIfDue releases memory if the last call of Observe decided so, and reports whether

@@ -48,7 +48,7 @@ func TestReleaser(t *testing.T) {
 		{"under a quarter stays", []load{
 			{1, 8 * mib, 1}, {5, 80 * mib, 400}, {300, 80 * mib, 99},
 		}, []int{32}},
-		{"never a connection", []load{{1, 8 * mib, 0}, {300, 80 * mib, 0}}, nil},
+		{"never a connection", []load{{1, 8 * mib, 0}, {60, 9 * mib, 0}}, []int{32}},
 		{"a byte under 1 MiB more", []load{{1, 8 * mib, 8}, {300, 9*mib - 1, 1}}, nil},
 		{"1 MiB more", []load{{1, 8 * mib, 8}, {300, 9 * mib, 1}}, []int{32}},
 		{"it falls by itself in between", []load{

@@ -50,6 +50,33 @@ func TestLogKill(t *testing.T) {
 	})
 }
 
+// TestStateBeforeEnd has a kill that a sample has seen before the command has ended because of it.
+func TestStateBeforeEnd(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newSource(950)
+		s.Memory.Container.OOMKills = memory.Count{N: 1, Known: true}
+		s.App = command(node, npm)
+		m := newMonitor(s.measure)
+		used := func() int64 { return m.StateBeforeEnd().Memory.Container.Unreclaimable.Bytes }
+		if got := used(); got != 950 {
+			t.Errorf("without a kill: %d bytes, want 950", got)
+		}
+		s.use(100)
+		s.Memory.Container.OOMKills.N, s.App = 2, command(npm)
+		for second := 1; second <= 7; second++ {
+			publishAfterPeriod(m)
+			want := int64(950)
+			if second > 6 {
+				want = 100 // the kill has not ended the command
+			}
+			if got := used(); got != want {
+				t.Errorf("%d s after the kill: %d bytes, want %d", second, got, want)
+			}
+		}
+	})
+}
+
 // TestAppEnd holds the log and the termination message to why the command ended.
 func TestAppEnd(t *testing.T) {
 	t.Parallel()

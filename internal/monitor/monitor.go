@@ -23,9 +23,10 @@ type Monitor struct {
 	history         *health.History
 	historyDocument *report.Lazy
 
-	documents atomic.Pointer[report.Documents]
-	stale     *report.Documents
-	published chan struct{} // has a token if the log has not seen the newest documents
+	documents  atomic.Pointer[report.Documents]
+	beforeKill atomic.Pointer[health.State] // the state before the last OOM kill
+	stale      *report.Documents
+	published  chan struct{} // has a token if the log has not seen the newest documents
 
 	draining atomic.Bool
 	drained  chan struct{}
@@ -74,6 +75,16 @@ func (m *Monitor) Documents() *report.Documents {
 // State returns the newest state, however old it is.
 func (m *Monitor) State() *health.State { return m.documents.Load().State }
 
+// StateBeforeEnd returns the newest state for a command that has just ended. If the kernel has
+// killed a process by then, it is the state before that, which still has what led to the kill.
+func (m *Monitor) StateBeforeEnd() *health.State {
+	s := m.State()
+	if s.Kills != nil && s.Kills.Recent(s.Time) {
+		return m.beforeKill.Load()
+	}
+	return s
+}
+
 // StopDue returns a channel that is closed when the command is to be stopped before the kernel
 // kills it.
 func (m *Monitor) StopDue() <-chan struct{} { return m.stopDue }
@@ -106,6 +117,11 @@ func (m *Monitor) publish() {
 	in.Draining = m.draining.Load()
 	state := m.judge.Judge(in)
 	m.observe(state)
+	if state.Kills != nil {
+		if at, _ := state.Kills.Last(); at.Equal(state.Time) {
+			m.beforeKill.Store(m.State())
+		}
+	}
 	m.documents.Store(m.writer.Write(state, m.historyDocument))
 	select {
 	case m.published <- struct{}{}:
