@@ -61,7 +61,7 @@ cross: ## build and vet for linux/arm64 and darwin/arm64
 		export GOOS=$${platform%/*} GOARCH=$${platform#*/}; \
 		$(BUILD) -o /dev/null ./cmd/healthd; \
 		go vet ./...; \
-		go vet -tags e2e ./internal/e2e; \
+		go vet -tags e2e ./internal/e2e ./internal/app; \
 	done
 
 .PHONY: fmt

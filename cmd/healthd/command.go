@@ -6,6 +6,8 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime"
+	"sync"
 	"syscall"
 	"time"
 
@@ -46,6 +48,26 @@ func startCommand(args []string, cfg config.Config) (*command, error) {
 	return c, err
 }
 
+// spareThreads is more than are ever blocked in system calls at once.
+const spareThreads = 8
+
+// reserveThreads makes the runtime start threads, which it keeps. It starts one whenever
+// another takes long in a system call, and ends the process if it cannot, as when the command
+// has used up the container's limit of processes.
+func reserveThreads() {
+	var started, ended sync.WaitGroup
+	started.Add(spareThreads)
+	for range spareThreads {
+		ended.Go(func() {
+			runtime.LockOSThread() // so that no two of them share a thread
+			defer runtime.UnlockOSThread()
+			started.Done()
+			started.Wait()
+		})
+	}
+	ended.Wait()
+}
+
 // passSignals passes signals on to the command until it has ended.
 func (c *command) passSignals() {
 	for {
@@ -60,9 +82,11 @@ func (c *command) passSignals() {
 
 // measure returns what is known of the command now.
 func (c *command) measure() *health.App {
+	_, ended := c.app.Exit()
 	a := &health.App{
 		Name: c.app.Name(), PID: c.app.PID(), Started: c.app.Started(),
 		Processes:      c.processes.Read(),
+		Ended:          ended,
 		JudgesLiveness: c.judgesLiveness,
 	}
 	if c.check != nil {
@@ -71,8 +95,8 @@ func (c *command) measure() *health.App {
 	return a
 }
 
-// end returns how the command ended, and why. The readers are new, because the sampler may be
-// using its own.
+// end returns how the command ended, and why, given the last state before. The readers are new,
+// because the sampler may be using its own.
 func (c *command) end(last *health.State, stopping bool) *monitor.AppEnd {
 	exit, _ := c.app.Exit()
 	count := memory.NewReader(os.DirFS("/")).Read().Container.OOMKills

@@ -29,20 +29,24 @@ import (
 // serve runs the service, and the command if there is one, until a signal stops it. It returns
 // the exit code.
 func serve(commandLine []string, getenv func(string) string, stdout, stderr io.Writer) int {
+	hasCommand := len(commandLine) > 0
 	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, syscall.SIGTERM, os.Interrupt)
+	signal.Notify(signals, syscall.SIGTERM)
+	if !hasCommand || !signal.Ignored(os.Interrupt) {
+		// A shell ignores SIGINT for a background job, which the command must inherit.
+		signal.Notify(signals, os.Interrupt)
+	}
 	defer signal.Stop(signals)
 	// The service outlives the reader of its log. The command would inherit an ignored signal,
 	// but not one that is caught.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 
-	hasCommand := len(commandLine) > 0
 	cfg, err := config.Load(getenv, dotenv, hasCommand)
 	if err != nil {
 		fmt.Fprintln(stderr, err)
 		return exitUsage
 	}
-	setProcessors(getenv("GOMAXPROCS"), hasCommand)
+	configureRuntime(getenv("GOMAXPROCS"), hasCommand)
 	stdout = persistentWriter{stdout}
 	lines := newLineWriter(stdout, slog.New(logHandler(stdout, cfg)))
 	defer lines.close()
@@ -54,6 +58,7 @@ func serve(commandLine []string, getenv func(string) string, stdout, stderr io.W
 	}
 	var c *command
 	if hasCommand {
+		reserveThreads()
 		if c, err = startCommand(commandLine, cfg); err != nil {
 			ln.Close()
 			return startFailed(err, stderr)
@@ -67,9 +72,9 @@ func serve(commandLine []string, getenv func(string) string, stdout, stderr io.W
 	return s.logEnd(err)
 }
 
-// setProcessors sets what package processors and the runtime have taken from the environment.
-// With a command, the environment is the command's.
-func setProcessors(environment string, hasCommand bool) {
+// configureRuntime corrects what the runtime has taken from the environment. With a command, the
+// environment is the command's.
+func configureRuntime(environment string, hasCommand bool) {
 	n, err := strconv.Atoi(environment)
 	switch {
 	case hasCommand:
@@ -108,7 +113,11 @@ func (s *service) run(ln net.Listener, signals <-chan os.Signal) error {
 	select {
 	case err := <-served:
 		if s.command != nil {
-			s.killCommand(s.monitor.State())
+			// The app may be fine: it gets the time that it would have after a signal.
+			stopping := &stopSignals{incoming: signals, received: time.Now()}
+			if s.stopCommand(stopping) != nil {
+				s.killCommand()
+			}
 		}
 		return err
 	case sig := <-signals:
@@ -116,10 +125,11 @@ func (s *service) run(ln net.Listener, signals <-chan os.Signal) error {
 	case <-ended:
 		err = s.stop(nil, false, signals)
 	case <-s.monitor.StopDue():
+		output := s.monitor.State().MemorySummary()
 		s.log.Warn("stopping the app before the kernel kills it",
-			"stopPercent", s.cfg.StopPercent, "output", s.monitor.State().MemorySummary())
+			"stopPercent", s.cfg.StopPercent, "output", output)
 		if err = s.stop(nil, true, signals); err == nil {
-			err = errNearLimit
+			err = fmt.Errorf("%w. %s", errNearLimit, output)
 		}
 	}
 	s.server.Close()
@@ -148,9 +158,9 @@ type service struct {
 func newService(cfg config.Config, log *slog.Logger, c *command) *service {
 	s := &service{cfg: cfg, log: log, command: c, maxFiles: memory.MaxOpenFiles()}
 	s.dependencies = probe.NewWatcher(cfg.Dependencies)
-	s.dependencies.Panicked = func(name string, value any, stack []byte) {
-		log.Error("the reply of a dependency caused a panic",
-			"name", name, "panic", value, "stack", string(stack))
+	s.dependencies.Panicked = s.logPanic
+	if c != nil && c.check != nil {
+		c.check.Panicked = s.logPanic
 	}
 	reader := memory.NewReader(os.DirFS("/"))
 	goLimit := memory.NewLimitSetter(cfg.MemoryLimit)
@@ -159,6 +169,9 @@ func newService(cfg config.Config, log *slog.Logger, c *command) *service {
 	openFiles, _ := reader.OpenFiles()
 	for _, d := range cfg.Dependencies {
 		openFiles += d.Target.Files()
+	}
+	if cfg.AppCheck != nil {
+		openFiles += cfg.AppCheck.Files()
 	}
 
 	var connectionLimit int
@@ -201,6 +214,12 @@ func newService(cfg config.Config, log *slog.Logger, c *command) *service {
 	})
 	s.monitor = monitor.New(measure, judge, writer, app.TerminationLogPath)
 	return s
+}
+
+// logPanic logs a panic of a parser of replies.
+func (s *service) logPanic(name string, value any, stack []byte) {
+	s.log.Error("the reply of a dependency caused a panic",
+		"name", name, "panic", value, "stack", string(stack))
 }
 
 // waitTimeout waits for group, but not longer than timeout.

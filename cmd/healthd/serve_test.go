@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"math"
@@ -236,7 +237,7 @@ func TestLogEnd(t *testing.T) {
 		{nil, ended(143), "level=INFO msg=stopped\n", 143},
 		{forcedStop{os.Interrupt}, ended(137), forced, 137},
 		{failure, ended(137), `level=ERROR msg=failed error="accept: no more"`, 1},
-		{errNearLimit, ended(143), "level=INFO msg=stopped\n", 1},
+		{fmt.Errorf("%w. Memory", errNearLimit), ended(143), "level=INFO msg=stopped\n", 1},
 	} {
 		var log bytes.Buffer
 		s := &service{log: slog.New(slog.NewTextHandler(&log, nil)), end: tt.end}

@@ -4,14 +4,16 @@ import (
 	"context"
 	"errors"
 	"os"
+	"sync"
 	"syscall"
 	"time"
-
-	"github.com/halobuzz/healthd/internal/health"
 )
 
 // errNearLimit is the error of a stop at HEALTHD_STOP_PERCENT.
 var errNearLimit = errors.New("memory has reached HEALTHD_STOP_PERCENT")
+
+// errNotStopped is the error of a stop that leaves processes behind.
+var errNotStopped = errors.New("some of the app's processes could not be killed")
 
 // commandShutdownTimeout is SHUTDOWN_TIMEOUT for healthd's own requests once the command has
 // ended. Platforms usually allow 30 s, of which the drain and the command may have taken 28.
@@ -19,11 +21,10 @@ const commandShutdownTimeout = time.Second
 
 // stop ends the service because of a signal, or for another reason if sig is nil. It keeps
 // serving as not ready for DRAIN_DELAY if drain is set, then stops the command, and then waits
-// until no request is in flight. SHUTDOWN_TIMEOUT bounds each of the last two. A second signal
-// ends the whole with a forcedStop.
+// until no request is in flight. SHUTDOWN_TIMEOUT bounds each of the last two, but with a command
+// the last takes at most commandShutdownTimeout. A second signal makes stop return a forcedStop.
 func (s *service) stop(sig os.Signal, drain bool, incoming <-chan os.Signal) error {
 	signals := &stopSignals{incoming: incoming, first: sig, received: time.Now()}
-	last := s.monitor.StateBeforeEnd()
 	s.server.Drain()
 	s.monitor.Drain()
 	var reason []any
@@ -36,7 +37,7 @@ func (s *service) stop(sig os.Signal, drain bool, incoming <-chan os.Signal) err
 		err = s.drain(signals)
 	}
 	if s.command != nil {
-		s.commandEnded(last, false) // the reason of this stop, or by itself during the drain
+		s.commandEnded(false) // the reason of this stop, or by itself during the drain
 	}
 	timeout := s.cfg.ShutdownTimeout
 	if err == nil {
@@ -44,10 +45,10 @@ func (s *service) stop(sig os.Signal, drain bool, incoming <-chan os.Signal) err
 	}
 	if s.command != nil {
 		if err == nil {
-			err = s.stopCommand(signals, last)
+			err = s.stopCommand(signals)
 		}
 		if err != nil {
-			s.killCommand(last)
+			s.killCommand()
 		}
 		timeout = commandShutdownTimeout
 	}
@@ -59,24 +60,25 @@ func (s *service) stop(sig os.Signal, drain bool, incoming <-chan os.Signal) err
 
 // drain waits for DRAIN_DELAY, or until the command has ended.
 func (s *service) drain(signals *stopSignals) error {
-	var ended <-chan struct{}
+	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.DrainDelay)
+	var watch sync.WaitGroup
 	if s.command != nil {
-		ended = s.command.app.Ended()
+		watch.Go(func() {
+			select {
+			case <-s.command.app.Ended():
+				cancel()
+			case <-ctx.Done():
+			}
+		})
 	}
-	drained := make(chan struct{})
-	go func() {
-		defer close(drained)
-		select {
-		case <-time.After(s.cfg.DrainDelay):
-		case <-ended:
-		}
-	}()
-	_, err := await(signals, drained)
+	_, err := await(signals, ctx.Done())
+	cancel()
+	watch.Wait()
 	return err
 }
 
 // stopCommand asks the command to end, unless it has ended, and waits for its process group.
-func (s *service) stopCommand(signals *stopSignals, last *health.State) error {
+func (s *service) stopCommand(signals *stopSignals) error {
 	sig := syscall.SIGTERM
 	if signals.first == os.Interrupt {
 		sig = syscall.SIGINT
@@ -84,30 +86,33 @@ func (s *service) stopCommand(signals *stopSignals, last *health.State) error {
 	begun := time.Now()
 	stopped := make(chan bool, 1)
 	go func() { stopped <- s.command.app.Stop(sig, s.cfg.ShutdownTimeout) }()
-	if _, err := await(signals, stopped); err != nil {
+	empty, err := await(signals, stopped)
+	switch {
+	case err != nil:
 		return err
-	}
-	if time.Since(begun) >= s.cfg.ShutdownTimeout {
+	case !empty:
+		return errNotStopped
+	case time.Since(begun) >= s.cfg.ShutdownTimeout:
 		s.log.Warn("killed the app's processes that did not end in time",
 			"timeout", s.cfg.ShutdownTimeout.String())
 	}
-	s.commandEnded(last, true)
+	s.commandEnded(true)
 	return nil
 }
 
 // killCommand kills the command and its process group.
-func (s *service) killCommand(last *health.State) {
+func (s *service) killCommand() {
 	s.command.app.Kill()
-	s.command.app.Stop(syscall.SIGKILL, 0)
-	s.commandEnded(last, true)
+	s.command.app.Stop(syscall.SIGKILL, 0) // waits
+	s.commandEnded(true)
 }
 
 // commandEnded logs the command's end, once it has ended and only once.
-func (s *service) commandEnded(last *health.State, expected bool) {
+func (s *service) commandEnded(expected bool) {
 	if _, ended := s.command.app.Exit(); !ended || s.end != nil {
 		return
 	}
-	s.end = s.command.end(last, expected)
+	s.end = s.command.end(s.monitor.StateBeforeEnd(), expected)
 	s.end.Log(s.log)
 }
 

@@ -29,6 +29,7 @@ type App struct {
 	mu     sync.Mutex
 	exit   *Exit
 	killed bool // Kill was called
+	empty  bool // the group was, so that the kernel may give its ID to another
 }
 
 // Exit is how the command ended.
@@ -82,11 +83,11 @@ func Start(args, env []string) (*App, error) {
 
 // Signals returns the signals, other than those that stop it, that healthd passes on to the
 // command. A signal that healthd was started with as ignored, such as SIGHUP under nohup,
-// is left out: the command inherits that as long as nobody calls signal.Notify for it.
+// is left out: the command inherits that, so healthd must not call signal.Notify for it.
 func Signals() []os.Signal {
 	var list []os.Signal
 	for _, sig := range []os.Signal{
-		syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2,
+		syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGWINCH,
 	} {
 		if !signal.Ignored(sig) {
 			list = append(list, sig)
@@ -107,10 +108,6 @@ func (a *App) Started() time.Time { return a.started }
 // Ended returns a channel that is closed when the command itself has ended. Other processes
 // of its group may be left, which get SIGTERM at once. Call Stop to wait for them.
 func (a *App) Ended() <-chan struct{} { return a.ended }
-
-// Done returns a channel that is closed when the command has ended, no process of its group
-// is left and the terminal has been taken back.
-func (a *App) Done() <-chan struct{} { return a.done }
 
 // Exit returns how the command ended, and false while it runs.
 func (a *App) Exit() (Exit, bool) {
@@ -134,12 +131,18 @@ func (a *App) Signal(sig syscall.Signal) error {
 	return syscall.Kill(a.pid, sig)
 }
 
-// Kill sends SIGKILL to the whole process group.
+// Kill sends SIGKILL to the whole process group, and to the command, which may have moved to
+// another one.
 func (a *App) Kill() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.killed = true
-	a.signalGroup(syscall.SIGKILL)
+	if !a.empty {
+		syscall.Kill(-a.pid, syscall.SIGKILL)
+	}
+	if a.exit == nil {
+		syscall.Kill(a.pid, syscall.SIGKILL)
+	}
 }
 
 // killGrace is how long Stop waits for the kernel to end killed processes. A process that

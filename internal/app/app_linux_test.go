@@ -31,8 +31,8 @@ func parseStatus(text string) map[string]string {
 	return fields
 }
 
-// TestInherited compares what exec hands down with what it hands down without healthd.
-func TestInherited(t *testing.T) {
+// TestInheritedIsTheKernels compares what exec hands down with what it hands down without healthd.
+func TestInheritedIsTheKernels(t *testing.T) {
 	t.Parallel()
 	const script = `sleep 0.1
 		grep -E '^(Sig[^Q]|Shd|THP|Umask|Cap|NoNewPrivs|Seccomp)' /proc/self/status
@@ -62,8 +62,9 @@ func TestInherited(t *testing.T) {
 	}
 }
 
-// TestNohup starts the program as nohup does: the command must inherit that SIGHUP is ignored.
-func TestNohup(t *testing.T) {
+// TestNohupIsTheKernels starts the program as nohup does: the command must inherit that SIGHUP is
+// ignored.
+func TestNohupIsTheKernels(t *testing.T) {
 	t.Parallel()
 	path, err := program()
 	if err != nil {
@@ -90,8 +91,29 @@ func standardSignals(t *testing.T, mask string) uint64 {
 	return bits & (1<<31 - 1)
 }
 
-// TestSubreaper has a process whose parents have ended. The program is not PID 1 here.
-func TestSubreaper(t *testing.T) {
+// TestStopWrappedIsTheKernels leaves a wrapper behind that passes SIGTERM on.
+func TestStopWrappedIsTheKernels(t *testing.T) {
+	t.Parallel()
+	// As npm, cross-env and node: the app tells how many signals it got within 0.3 s.
+	const wrapped = `trap 'exit 6' TERM
+		(app() { n=0; trap 'n=$((n+1)); end=30' TERM; echo up; end=-1
+			while [ $end != 0 ]; do sleep 0.01; end=$((end-1)); done; echo $n SIGTERM; }
+		trap 'sleep 0.1; kill $!' TERM; app & wait; wait) &
+		while :; do sleep 0.01; done`
+	r := start(t, shell(t, wrapped, "-timeout", "10s"))
+	if got := r.line(); got != "up" {
+		t.Fatalf("first line %q, want up", got)
+	}
+	r.signal(syscall.SIGTERM)
+	const want = "code 6 signal 0 byUs false empty true"
+	code, stdout, last := r.end()
+	if code != 6 || stdout != "1 SIGTERM\n" || !strings.HasSuffix(last, want) {
+		t.Errorf("end() = %d, %q, %q, want 6, one SIGTERM, %q", code, stdout, last, want)
+	}
+}
+
+// TestSubreaperIsTheKernels has a process whose parents have ended. The program is not PID 1 here.
+func TestSubreaperIsTheKernels(t *testing.T) {
 	t.Parallel()
 	// The daemon leaves the group, and ends while the command lives.
 	const script = `(setsid sh -c 'echo $$; read x' <&3 &); echo up; while :; do sleep 0.01; done`
@@ -123,8 +145,8 @@ func TestSubreaper(t *testing.T) {
 	r.end()
 }
 
-// TestStopped stops the command: only SIGTSTP is undone.
-func TestStopped(t *testing.T) {
+// TestStoppedIsTheKernels stops the command: only SIGTSTP is undone.
+func TestStoppedIsTheKernels(t *testing.T) {
 	t.Parallel()
 	// The shell starts no process meanwhile: it would wait in vfork(2) for a child that is stopped
 	// before its exec, and not stop itself.

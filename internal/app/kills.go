@@ -2,7 +2,7 @@ package app
 
 import "time"
 
-// killWindow is how long after an OOM kill the end of the command is put down to it. npm and
+// killWindow is how long after an OOM kill the end of the command is attributed to it. npm and
 // shells end within milliseconds of their child; a supervisor may log and clean up first.
 const killWindow = 5 * time.Second
 

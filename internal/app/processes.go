@@ -175,11 +175,11 @@ func (r *Reader) measure() {
 
 // name returns the name of a process. Each reading reads it again, because exec changes it.
 func (r *Reader) name(pid int) string {
-	title := firstArgument(r.read(pid, "cmdline"))
-	if len(title) == 0 {
-		title = bytes.TrimSuffix(r.read(pid, "comm"), []byte("\n")) // a process may clear its arguments
+	if name := displayName(firstArgument(r.read(pid, "cmdline"))); name != "" {
+		return name
 	}
-	return displayName(title)
+	// A process may clear its arguments.
+	return displayName(bytes.TrimSuffix(r.read(pid, "comm"), []byte("\n")))
 }
 
 // read returns the beginning of a file of a process, valid until the next read, or nil. The

@@ -31,9 +31,9 @@ func idle(tb testing.TB, n int) []int {
 	return pids
 }
 
-// TestReaderOnLinux compares with what another file of the kernel's says. It does not run
+// TestReaderIsTheKernels compares with what another file of the kernel's says. It does not run
 // beside other tests, which have children too.
-func TestReaderOnLinux(t *testing.T) {
+func TestReaderIsTheKernels(t *testing.T) {
 	pids := idle(t, 3)
 	r := NewReader("/proc", os.Getpid())
 	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {

@@ -19,23 +19,22 @@ func (a *App) supervise(children chan os.Signal) {
 	defer close(a.done)
 	defer signal.Stop(children)
 	var poll <-chan time.Time
-	rest := rest{reader: NewReader("/proc", os.Getpid()), told: make(map[int]bool)}
+	left := remainder{reader: NewReader("/proc", os.Getpid()), told: make(map[int]bool)}
 	for {
 		a.reap()
-		if _, ended := a.Exit(); ended {
-			a.terminate(&rest)
-			if poll == nil {
-				ticker := time.NewTicker(groupPoll)
-				defer ticker.Stop()
-				poll = ticker.C
-			}
+		if _, ended := a.Exit(); ended && poll == nil {
+			a.terminate(&left)
+			ticker := time.NewTicker(groupPoll)
+			defer ticker.Stop()
+			poll = ticker.C
 		}
 		if a.groupEmpty() {
 			break
 		}
 		select {
 		case <-children:
-		case <-poll:
+		case <-poll: // not at every SIGCHLD, because it reads all of /proc
+			a.terminate(&left)
 		}
 	}
 	if a.terminal {
@@ -43,8 +42,8 @@ func (a *App) supervise(children chan os.Signal) {
 	}
 }
 
-// rest is what the command has left behind in its group.
-type rest struct {
+// remainder is what the command has left behind in its group.
+type remainder struct {
 	reader *Reader
 	told   map[int]bool // the processes that were sent SIGTERM, and 0 for the group
 }
@@ -54,18 +53,18 @@ type rest struct {
 // cross-env and node, cross-env gets the signal and passes it on: a signal to the whole group
 // would reach node twice, which ends the shutdown that the first one began. If cross-env ended
 // instead, node's parent would be healthd, and the next call would signal it.
-func (a *App) terminate(rest *rest) {
+func (a *App) terminate(left *remainder) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	roots := rest.reader.groupRoots(a.pid)
+	roots := left.reader.groupRoots(a.pid)
 	if len(roots) == 0 {
 		roots = []int{0} // there is no /proc, or no process left
 	}
 	for _, pid := range roots {
-		if rest.told[pid] {
+		if left.told[pid] {
 			continue
 		}
-		rest.told[pid] = true
+		left.told[pid] = true
 		if pid == 0 {
 			pid = -a.pid
 		}
@@ -111,7 +110,7 @@ func (a *App) changed(status syscall.WaitStatus) {
 	case status.StopSignal() == syscall.SIGTSTP:
 		// No shell looks after this group, so nobody else would continue it after ^Z.
 		// Other stop signals were meant: SIGSTOP, or SIGTTIN of a job in the background.
-		a.signalGroup(syscall.SIGCONT)
+		syscall.Kill(-a.pid, syscall.SIGCONT)
 		return
 	default:
 		return
@@ -119,18 +118,11 @@ func (a *App) changed(status syscall.WaitStatus) {
 	close(a.ended)
 }
 
-// signalGroup sends sig to the command's process group, and to the command itself if it has
-// moved to another group. The caller holds a.mu.
-func (a *App) signalGroup(sig syscall.Signal) {
-	if syscall.Kill(-a.pid, sig) != nil && a.exit == nil {
-		syscall.Kill(a.pid, sig)
-	}
-}
-
 // groupEmpty reports whether the command has ended and no process of its group is left.
 func (a *App) groupEmpty() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	// EPERM means that there are processes, none of which healthd may signal.
-	return a.exit != nil && errors.Is(syscall.Kill(-a.pid, 0), syscall.ESRCH)
+	a.empty = a.exit != nil && errors.Is(syscall.Kill(-a.pid, 0), syscall.ESRCH)
+	return a.empty
 }

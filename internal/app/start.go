@@ -19,7 +19,13 @@ type StartError struct {
 	Err     error
 }
 
-func (e *StartError) Error() string { return e.Command + ": " + e.Err.Error() }
+func (e *StartError) Error() string {
+	if name, _, assignment := strings.Cut(e.Command, "="); assignment {
+		// The value may be a secret: a shell would have put it into the environment.
+		return displayName([]byte(name)) + "=...: not a command; set the variable in the environment"
+	}
+	return e.Command + ": " + e.Err.Error()
+}
 
 func (e *StartError) Unwrap() error { return e.Err }
 

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/halobuzz/healthd/internal/app"
+	"github.com/halobuzz/healthd/internal/memory"
 	"github.com/halobuzz/healthd/internal/probe"
 )
 
@@ -13,6 +14,7 @@ type App struct {
 	Name      string
 	PID       int
 	Started   time.Time
+	Ended     bool
 	Processes app.Processes
 
 	Check          *probe.Record // how the command answers; nil if it is not asked
@@ -53,19 +55,26 @@ const armAfter = time.Minute
 // stopRule decides when to stop the command because the kernel would soon kill it.
 type stopRule struct {
 	threshold
-	armed bool // memory was below the threshold at a time when the rule applied
+	armed bool // memory was below the threshold after armAfter
 }
 
-// observe takes a percentage, and reports whether the command is to be stopped, and whether it
-// would be if its memory had not been over the threshold from the beginning.
-func (r *stopRule) observe(now, started time.Time, used float64) (due, disarmed bool) {
-	if r.percent == 0 || now.Sub(started) < armAfter {
+// observe reports whether the command is to be stopped, and whether it would be if memory had not
+// been over the threshold from the beginning. Memory that the kernel could free does not count.
+func (r *stopRule) observe(in *Input) (due, disarmed bool) {
+	c := &in.Memory.Container
+	limit := c.EffectiveLimit()
+	if !c.Unreclaimable.Known || !limit.Known {
+		r.contradictedSince = time.Time{} // which restarts the hold, as for a check
+		return r.exceeded, false
+	}
+	used := memory.Percent(c.Unreclaimable.Bytes, limit.Bytes)
+	if r.percent == 0 || in.Time.Sub(in.App.Started) < armAfter {
 		return false, false
 	}
 	if !r.armed && used >= r.percent {
 		return false, true
 	}
 	r.armed = true
-	r.threshold.observe(now, used)
+	r.threshold.observe(in.Time, used)
 	return r.exceeded, false
 }

@@ -98,7 +98,7 @@ func TestStopRule(t *testing.T) {
 	t.Parallel()
 	type run struct {
 		seconds int
-		used    int64
+		used    int64 // or missing
 	}
 	for _, tt := range []struct {
 		name string
@@ -108,6 +108,8 @@ func TestStopRule(t *testing.T) {
 		{"below", []run{{70, 84}}, "----------"},
 		{"over before it is armed", []run{{20, 10}, {30, 99}, {20, 84}}, "----------"},
 		{"reached", []run{{62, 84}, {6, 85}}, "-----sss"},
+		{"a gap restarts the hold",
+			[]run{{62, 84}, {3, 90}, {3, missing}, {4, 90}}, "-----------s"},
 		{"a spike", []run{{62, 84}, {3, 99}, {5, 84}}, "----------"},
 		{"over from the start", []run{{66, 90}}, "dddddd"},
 		{"over from the start, then below", []run{{62, 90}, {2, 80}, {5, 90}}, "dd-----ss"},
@@ -119,6 +121,9 @@ func TestStopRule(t *testing.T) {
 			second := 0
 			for _, r := range tt.runs {
 				in := usedOf(r.used, 100)
+				in.Memory.Container.Unreclaimable = memory.Size{
+					Bytes: r.used, Known: r.used != missing,
+				}
 				in.App = appOf(nil)
 				for range r.seconds {
 					s := judgeSeconds(j, second, 1, in)
@@ -143,6 +148,7 @@ func TestStopRule(t *testing.T) {
 	}
 	t.Run("never", func(t *testing.T) {
 		in := usedOf(100, 100)
+		in.Memory.Container.Unreclaimable = known(100)
 		in.App = appOf(nil)
 		if s := judgeSeconds(NewJudge(testRules), 0, 90, in); s.StopDue || s.StopDisarmed {
 			t.Errorf("without a percentage: due %v, disarmed %v", s.StopDue, s.StopDisarmed)

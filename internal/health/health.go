@@ -83,7 +83,7 @@ type State struct {
 
 	NearLimit    bool       // memory is at or over the warning threshold, without any hold
 	StopDue      bool       // the command is to be stopped before the kernel kills it
-	StopDisarmed bool       // it is not, because its memory was over the threshold from the start
+	StopDisarmed bool       // the rule does not apply, because memory was over it from the start
 	Kills        *app.Kills // what is known of the kernel's OOM kills; nil without a command
 
 	provisional bool
@@ -142,9 +142,7 @@ func (j *Judge) Judge(in Input) *State {
 	}
 	if in.App != nil {
 		s.judgeApp()
-		if j.memory.known {
-			s.StopDue, s.StopDisarmed = j.stop.observe(in.Time, in.App.Started, j.memory.last)
-		}
+		s.StopDue, s.StopDisarmed = j.stop.observe(&in)
 		if count := in.Memory.Container.OOMKills; count.Known {
 			j.kills.Observe(in.Time, count.N, in.App.Processes)
 		}

@@ -15,16 +15,32 @@ func (l *changeLog) logApp(ctx context.Context, s *health.State) {
 	if s.App == nil {
 		return
 	}
-	if at, victim := s.Kills.Last(); at != l.killedAt {
+	l.logReadiness(ctx, s)
+	// The line about the command's end has the kill that caused it.
+	if at, victim := s.Kills.Last(); !at.Equal(l.killedAt) && !s.App.Ended {
 		l.log.LogAttrs(ctx, slog.LevelWarn, "the kernel killed a process for lack of memory",
 			append(vitals(s), processAttrs(victim)...)...)
 		l.killedAt = at
 	}
 	if s.StopDisarmed && !l.stopDisarmed {
-		l.log.LogAttrs(ctx, slog.LevelWarn, "HEALTHD_STOP_PERCENT is not applied: memory has been "+
-			"over it from the start, so that a restart would not help", vitals(s)...)
+		l.log.LogAttrs(ctx, slog.LevelWarn, "HEALTHD_STOP_PERCENT is not applied: memory was over "+
+			"it one minute after the start, so that a restart would not help", vitals(s)...)
 	}
 	l.stopDisarmed = l.stopDisarmed || s.StopDisarmed
+}
+
+// logReadiness logs that the service becomes ready or ceases to be.
+func (l *changeLog) logReadiness(ctx context.Context, s *health.State) {
+	notReady := s.Ready == health.Fail
+	if notReady == l.notReady {
+		return
+	}
+	l.notReady = notReady
+	attrs := []slog.Attr{slog.Bool("ready", !notReady)}
+	if notReady {
+		attrs = append(attrs, slog.String("output", s.ReadyReason))
+	}
+	l.log.LogAttrs(ctx, slog.LevelInfo, "readiness changed", attrs...)
 }
 
 // AppEnd is how the command ended, and why.

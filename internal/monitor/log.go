@@ -59,6 +59,7 @@ type changeLog struct {
 	evicted   int64
 	evictedAt time.Time
 
+	notReady     bool      // followed with a command alone, else the status says it
 	killedAt     time.Time // the last OOM kill
 	stopDisarmed bool
 }

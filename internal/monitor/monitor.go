@@ -23,16 +23,16 @@ type Monitor struct {
 	history         *health.History
 	historyDocument *report.Lazy
 
-	documents  atomic.Pointer[report.Documents]
-	beforeKill atomic.Pointer[health.State] // the state before the last OOM kill
-	stale      *report.Documents
-	published  chan struct{} // has a token if the log has not seen the newest documents
+	documents atomic.Pointer[report.Documents]
+	beforeEnd atomic.Pointer[health.State]
+	stale     *report.Documents
+	published chan struct{} // has a token if the log has not seen the newest documents
 
 	draining atomic.Bool
 	drained  chan struct{}
 
 	termination termination
-	stopDue     chan struct{} // closed at the first state that is so
+	stopDue     chan struct{} // closed when a state first has StopDue
 	stopped     bool          // stopDue is closed
 }
 
@@ -75,15 +75,10 @@ func (m *Monitor) Documents() *report.Documents {
 // State returns the newest state, however old it is.
 func (m *Monitor) State() *health.State { return m.documents.Load().State }
 
-// StateBeforeEnd returns the newest state for a command that has just ended. If the kernel has
-// killed a process by then, it is the state before that, which still has what led to the kill.
-func (m *Monitor) StateBeforeEnd() *health.State {
-	s := m.State()
-	if s.Kills != nil && s.Kills.Recent(s.Time) {
-		return m.beforeKill.Load()
-	}
-	return s
-}
+// StateBeforeEnd returns the newest state in which the command lived and no process had been
+// killed for lack of memory in the last 5 s. For a command that has just ended, it has what led
+// to the end.
+func (m *Monitor) StateBeforeEnd() *health.State { return m.beforeEnd.Load() }
 
 // StopDue returns a channel that is closed when the command is to be stopped before the kernel
 // kills it.
@@ -117,10 +112,8 @@ func (m *Monitor) publish() {
 	in.Draining = m.draining.Load()
 	state := m.judge.Judge(in)
 	m.observe(state)
-	if state.Kills != nil {
-		if at, _ := state.Kills.Last(); at.Equal(state.Time) {
-			m.beforeKill.Store(m.State())
-		}
+	if in.App != nil && !in.App.Ended && !state.Kills.Recent(in.Time) {
+		m.beforeEnd.Store(state)
 	}
 	m.documents.Store(m.writer.Write(state, m.historyDocument))
 	select {

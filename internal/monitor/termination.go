@@ -18,7 +18,7 @@ const emptyAfter = 10 * time.Second
 type termination struct {
 	log       app.TerminationLog
 	written   bool
-	nearLimit time.Time // the last time that memory was
+	nearLimit time.Time // when memory was last near the limit
 }
 
 func (t *termination) observe(s *health.State) {
