@@ -81,7 +81,7 @@ verdicts: ## show how long before a kill healthd warns (needs Docker, 5 min)
 	@DOCKER=$(DOCKER) CGO_ENABLED=0 go test -tags e2e -count 1 -timeout 20m -v -run '^TestVerdict' ./internal/e2e
 
 .PHONY: growth
-growth: ## show how long before a kill healthd tells a slow leak (needs Docker, 20 min)
+growth: ## show how long before a kill healthd reports a slow leak (needs Docker, 20 min)
 	@DOCKER=$(DOCKER) CGO_ENABLED=0 go test -tags e2e -count 1 -timeout 40m -v -run '^TestGrowth' ./internal/e2e
 
 .PHONY: dependencies

@@ -13,8 +13,8 @@
 // Endpoints (GET and HEAD): see healthd -h.
 //
 // Each setting comes from the environment, else from .env in the working directory, else from
-// these defaults. An empty value counts as unset. Each key may have the prefix HEALTHD_, and is
-// preferred with it.
+// these defaults. An empty value counts as unset. Every key can be written with the prefix
+// HEALTHD_, which then wins.
 //
 //	PORT=4000               TCP port
 //	HOST=                   IP address or localhost; if empty, all addresses
@@ -45,7 +45,8 @@
 // are errors without a command:
 //
 //	HEALTHD_APP_CHECK=      URL at which the command answers; if empty, a TCP connection
-//	                        to its PORT. If set, it decides about liveness too.
+//	                        to its PORT. If set, it decides about liveness too; off is
+//	                        for a command that does not listen
 //	HEALTHD_STOP_PERCENT=0  percentage of the container's limit at which to stop the
 //	                        command before the kernel kills it, 6-100; 0 is never
 //
@@ -59,7 +60,7 @@
 // Signals: SIGTERM drains and stops, SIGINT stops without draining. A second signal ends the
 // process at once, unless it repeats the first one within a second. With a command, both signals
 // are passed on to it, SIGTERM after the drain. SIGKILL ends the command after SHUTDOWN_TIMEOUT or
-// a second signal. SIGHUP, SIGQUIT, SIGUSR1 and SIGUSR2 are passed on at once.
+// a second signal. SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2 and SIGWINCH are passed on.
 //
 // Exit codes: 0 stopped, 1 failed, 2 invalid usage or configuration. With a command, the command's
 // own code, or 128 plus the number of the signal that killed it; 126 if it cannot be executed, 127

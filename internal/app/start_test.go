@@ -9,6 +9,17 @@ import (
 	"testing"
 )
 
+// TestStartErrorHidesValues has a mistake that is common in a Dockerfile's CMD.
+func TestStartErrorHidesValues(t *testing.T) {
+	t.Parallel()
+	_, err := Start([]string{"DATABASE_URL=postgres://app:hunter2@db/x", "node"}, nil)
+	start, ok := errors.AsType[*StartError](err)
+	const want = "DATABASE_URL=...: not a command; set the variable in the environment"
+	if !ok || start.Error() != want || start.Code() != 127 {
+		t.Errorf("Start() = %v, want %s with code 127", err, want)
+	}
+}
+
 func TestLookPath(t *testing.T) {
 	dir := t.TempDir()
 	for name, mode := range map[string]fs.FileMode{

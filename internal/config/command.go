@@ -36,16 +36,21 @@ func (s *source) commandSettings(c *Config) {
 	appPort, known := port(s.getenv("PORT"))
 	switch own := s.find("PORT"); {
 	case own.value == "":
-		s.problem("%s: must be set, because PORT is the command's", own.key)
+		s.problem("%s: must be set to a port, because PORT is the command's", own.key)
 	case known && appPort == c.Listen.Port:
 		s.problem("%s: %q is the command's PORT, too; choose another", own.key, own.value)
 	}
 }
 
-// appCheck returns where to ask whether the command answers, and whether that was configured. A
+// appCheck returns where to ask whether the command answers, and whether that was configured. With
+// "off", for a command that has a PORT and does not listen, it returns nil. A
 // problem does not quote the URL, which may contain a secret.
 func (s *source) appCheck() (target *probe.Target, configured bool) {
-	if url := s.find(appCheckKey).value; url != "" {
+	url := s.find(appCheckKey).value
+	if url == "off" {
+		return nil, false
+	}
+	if url != "" {
 		t, err := probe.Parse(url)
 		if err != nil {
 			s.problem("%s: %w", appCheckKey, err)

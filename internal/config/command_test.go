@@ -73,6 +73,7 @@ func TestCommandSettings(t *testing.T) {
 		{"PORT over range", map[string]string{"PORT": "65536"}, nil, false, 0},
 		{"PORT with a space", map[string]string{"PORT": "3000 "}, nil, false, 0},
 		{"MySQL's port", map[string]string{"PORT": "3306"}, nil, false, 0},
+		{"off", map[string]string{"PORT": "3000", "HEALTHD_APP_CHECK": "off"}, nil, false, 0},
 		{"HTTP", map[string]string{"PORT": "3000", "HEALTHD_APP_CHECK": "http://127.0.0.1:3000/up?key=1"},
 			target("http://127.0.0.1:3000/up?key=1"), true, 0},
 		{"TCP", map[string]string{"HEALTHD_APP_CHECK": "tcp://localhost:9"},
@@ -102,7 +103,7 @@ func TestCommandSettings(t *testing.T) {
 func TestCommandInvalid(t *testing.T) {
 	t.Parallel()
 	const (
-		missing = "HEALTHD_PORT: must be set, because PORT is the command's"
+		missing = "HEALTHD_PORT: must be set to a port, because PORT is the command's"
 		scheme  = "HEALTHD_APP_CHECK: the URL must start with http://, https://, tcp://, redis://, " +
 			"rediss://, mongodb:// or mongodb+srv://"
 		percent = " is not 0 or a whole percentage (6-100)"
@@ -147,6 +148,22 @@ func TestCommandInvalid(t *testing.T) {
 			t.Errorf("Load(%v) = %v, want %s", tt.env, err, tt.want)
 		}
 	}
+}
+
+// TestServiceLink has the variable that Kubernetes sets for a Service with the name healthd.
+func TestServiceLink(t *testing.T) {
+	t.Parallel()
+	values := map[string]string{"HEALTHD_PORT": "tcp://10.0.0.7:4000", "PORT": "4001"}
+	got, err := Load(env(values), noDotenv(t), false)
+	if err != nil || got.Listen.Port != 4001 {
+		t.Errorf("Load() = port %d, %v, want 4001", got.Listen.Port, err)
+	}
+	address, err := LoadAddress(env(values), noDotenv(t))
+	if err != nil || address.Port != 4001 {
+		t.Errorf("LoadAddress() = port %d, %v, want 4001", address.Port, err)
+	}
+	_, err = Load(env(values), noDotenv(t), true)
+	wantLines(t, err, "HEALTHD_PORT: must be set to a port")
 }
 
 // TestCommandMissing sets the keys that go with a command, in both places, without one.

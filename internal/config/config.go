@@ -107,7 +107,7 @@ func (s *source) checkThresholds(warn, fail int) {
 func LoadAddress(getenv func(string) string, dotenv string) (Address, error) {
 	s := open(getenv, dotenv, false)
 	address := s.address()
-	if getenv(prefix+"PORT") == "" {
+	if s.getenv(prefix+"PORT") == "" {
 		return address, errors.Join(s.problems...)
 	}
 	own := open(getenv, dotenv, true)

@@ -23,7 +23,7 @@ type source struct {
 // open returns a source with the file at path. With a command, the file is not read before a
 // dependency names a variable that may be in it.
 func open(getenv func(string) string, path string, command bool) *source {
-	s := &source{getenv: getenv, command: command, name: filepath.Base(path)}
+	s := &source{getenv: withoutLink(getenv), command: command, name: filepath.Base(path)}
 	s.file = sync.OnceValues(func() (dotenvFile, error) { return readDotenv(path) })
 	if !command {
 		if _, err := s.file(); err != nil {
@@ -31,6 +31,18 @@ func open(getenv func(string) string, path string, command bool) *source {
 		}
 	}
 	return s
+}
+
+// withoutLink hides the variable that Kubernetes and Docker links set for another service with
+// the name healthd, such as HEALTHD_PORT=tcp://10.0.0.7:4000. It would stand in for the port.
+func withoutLink(getenv func(string) string) func(string) string {
+	return func(key string) string {
+		value := getenv(key)
+		if key == prefix+"PORT" && strings.HasPrefix(value, "tcp://") {
+			return ""
+		}
+		return value
+	}
 }
 
 // problem adds a problem, one line that starts with a key or the file's name.
