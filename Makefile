@@ -50,9 +50,9 @@ bench: build ## print time, allocations, binary size and idle memory
 check: ## run all checks and tests that need no container
 	@test -z "$$(gofmt -l .)" || { gofmt -d .; exit 1; }
 	@go mod tidy -diff
-	@go vet ./... && go vet -tags e2e ./internal/e2e ./internal/app
+	@go vet ./... && go vet -tags e2e ./internal/e2e
 	@go fix -diff ./...
-	@$(STATICCHECK) ./... && $(STATICCHECK) -tags e2e ./internal/e2e ./internal/app
+	@$(STATICCHECK) ./... && $(STATICCHECK) -tags e2e ./internal/e2e
 	@$(MAKE) --no-print-directory test
 
 .PHONY: cross
@@ -61,7 +61,7 @@ cross: ## build and vet for linux/arm64 and darwin/arm64
 		export GOOS=$${platform%/*} GOARCH=$${platform#*/}; \
 		$(BUILD) -o /dev/null ./cmd/healthd; \
 		go vet ./...; \
-		go vet -tags e2e ./internal/e2e ./internal/app; \
+		go vet -tags e2e ./internal/e2e; \
 	done
 
 .PHONY: fmt
@@ -95,7 +95,6 @@ compare: ## print costs beside other servers and supervisors, or beside OLD_BIN=
 
 .PHONY: app-test
 app-test: ## run apps under it as PID 1 in containers (needs Docker, Node, npm and HAProxy, 10 min)
-	@DOCKER=$(DOCKER) go test -tags e2e -count 1 -v -run '^TestContainer' ./internal/app
 	@DOCKER=$(DOCKER) go test -tags e2e -count 1 -timeout 20m -parallel 6 -v \
 		-run '^TestApp' ./internal/e2e
 

@@ -15,25 +15,19 @@ type Kills struct {
 	last     Processes
 
 	rise   time.Time // when the count was last seen to have risen
-	before int64     // the count before that
-	prior  Processes // the processes before that
-	victim Process   // the one that was missing then
+	before Processes // the reading before that
+	victim Process   // a process that has been missing since; its PID is 0 if none is known
 }
 
-// Observe records a reading. Its verdict is OOMKilled if the count has risen since the last
-// one. The first reading only sets the count to compare with.
-func (k *Kills) Observe(now time.Time, count int64, processes Processes) Verdict {
-	var v Verdict
-	if k.observed {
-		v = Judge(Evidence{
-			OOMKillsBefore: k.count, OOMKillsNow: count, Last: k.last, Now: processes,
-		})
+// Observe records a reading. The first one only sets the count to compare with.
+func (k *Kills) Observe(now time.Time, count int64, processes Processes) {
+	if k.observed && count > k.count {
+		k.rise, k.before, k.victim = now, k.last, Process{}
 	}
-	if v.Cause == OOMKilled {
-		k.rise, k.before, k.prior, k.victim = now, k.count, k.last, v.Victim
+	if k.victim.PID == 0 {
+		k.victim = missing(k.before, processes)
 	}
 	k.observed, k.count, k.last = true, count, processes
-	return v
 }
 
 // Last returns when a kill was last seen, and its victim. The time is zero if there was none.
@@ -44,19 +38,14 @@ func (k *Kills) Recent(now time.Time) bool {
 	return !k.rise.IsZero() && now.Sub(k.rise) <= killWindow
 }
 
-// End records a reading that was taken once the command had ended, and returns why it did.
-// A kill counts for 5 s, with the process that was missing at once: others that are gone by
-// now have ended because of it.
+// End records a reading that was taken once the command had ended, and returns why it did,
+// given whether healthd was stopping it.
 func (k *Kills) End(
 	now time.Time, count int64, processes Processes, exit Exit, stopping bool,
 ) Verdict {
 	k.Observe(now, count, processes)
-	e := Evidence{Exit: &exit, Stopping: stopping}
-	if k.Recent(now) {
-		e.OOMKillsBefore, e.OOMKillsNow, e.Last, e.Now = k.before, k.count, k.prior, processes
-	}
-	v := Judge(e)
-	if v.Cause == OOMKilled && k.victim.PID != 0 {
+	v := Verdict{Cause: cause(exit, stopping, k.Recent(now))}
+	if v.Cause == OOMKilled {
 		v.Victim = k.victim
 	}
 	return v

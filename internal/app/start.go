@@ -118,7 +118,7 @@ func pathOf(env []string) string {
 func executable(file string) error {
 	info, err := os.Stat(file)
 	if err != nil {
-		return cause(err)
+		return errnoOf(err)
 	}
 	if info.IsDir() {
 		return syscall.EISDIR
@@ -127,8 +127,8 @@ func executable(file string) error {
 	return syscall.Access(file, executeOK)
 }
 
-// cause drops the path and the system call from an error of package os.
-func cause(err error) error {
+// errnoOf drops the path and the system call from an error of package os.
+func errnoOf(err error) error {
 	if errno, ok := errors.AsType[syscall.Errno](err); ok {
 		return errno
 	}

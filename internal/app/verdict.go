@@ -45,21 +45,7 @@ func SignalName(sig syscall.Signal) string {
 	return fmt.Sprintf("signal %d", int(sig))
 }
 
-// Evidence is what is known when the command has ended or the kernel's count of OOM kills
-// has risen.
-type Evidence struct {
-	// OOMKillsBefore and OOMKillsNow are the container's counts of OOM kills, 5 s ago and
-	// now. Where the count cannot be read, both are 0.
-	OOMKillsBefore, OOMKillsNow int64
-
-	Exit     *Exit // how the command ended; nil while it lives
-	Stopping bool  // healthd has begun to stop the command
-
-	Last Processes // the last reading before the event
-	Now  Processes // a reading after it
-}
-
-// Verdict is what the evidence amounts to.
+// Verdict is why the command ended.
 type Verdict struct {
 	Cause Cause
 	// Victim is the process that was killed, with the figures of the last reading before.
@@ -67,31 +53,21 @@ type Verdict struct {
 	Victim Process
 }
 
-// Judge returns why the command ended, or, while it lives, whether another process of the
-// container was killed.
-//
-// A rise of the count says more than the exit: behind `npm start` the kernel kills node,
-// and npm exits with 1. The kernel counts a kill before the parent can reap the victim. While
-// healthd stops the command, a rise need not be the reason why the command ended, unless the
-// command died of a SIGKILL that healthd did not send.
-func Judge(e Evidence) Verdict {
-	rose := e.OOMKillsNow > e.OOMKillsBefore
-	if e.Exit == nil {
-		if rose {
-			return Verdict{OOMKilled, missing(e.Last, e.Now)}
-		}
-		return Verdict{}
-	}
-	foreign := e.Exit.Signal == syscall.SIGKILL && !e.Exit.KilledByUs
+// cause returns why the command ended. A recent OOM kill says more than the exit: behind
+// `npm start` the kernel kills node, and npm exits with a code of its own. The kernel counts a
+// kill before the parent can reap the victim. While healthd stops the command, the kill need
+// not be the reason, unless the command died of a SIGKILL that healthd did not send.
+func cause(exit Exit, stopping, oomKill bool) Cause {
+	foreign := exit.Signal == syscall.SIGKILL && !exit.KilledByUs
 	switch {
-	case rose && (foreign || !e.Stopping):
-		return Verdict{OOMKilled, missing(e.Last, e.Now)}
-	case foreign || e.Exit.Code == 128+int(syscall.SIGKILL) && !e.Exit.KilledByUs:
-		return Verdict{Cause: Killed} // a shell turns its child's signal into 128 + the signal
-	case e.Exit.Code == 128+int(syscall.SIGABRT):
-		return Verdict{Cause: Aborted}
+	case oomKill && (foreign || !stopping):
+		return OOMKilled
+	case foreign || exit.Code == 128+int(syscall.SIGKILL) && !exit.KilledByUs:
+		return Killed // a shell turns its child's signal into 128 + the signal
+	case exit.Code == 128+int(syscall.SIGABRT):
+		return Aborted
 	}
-	return Verdict{}
+	return Ended
 }
 
 // missing returns the largest process of the last reading that is not in the present one.

@@ -1,6 +1,6 @@
-// Run is a program around package app that its tests start, in containers as PID 1:
+// Run is a program around package app that its tests start:
 //
-//	run [-timeout DURATION] [-linger DURATION] [-quiet] -- COMMAND [ARG...]
+//	run [-timeout DURATION] [-quiet] -- COMMAND [ARG...]
 //
 // It stops the command on SIGTERM and SIGINT, kills it on a second one, passes the other
 // signals on, and exits as the command did. It writes lines that begin with "run: " to
@@ -22,12 +22,11 @@ import (
 func main() {
 	timeout := flag.Duration("timeout", 10*time.Second, "before SIGKILL")
 	quiet := flag.Bool("quiet", false, "write nothing")
-	linger := flag.Duration("linger", 0, "before it exits")
 	flag.Parse()
-	os.Exit(run(*timeout, *linger, *quiet))
+	os.Exit(run(*timeout, *quiet))
 }
 
-func run(timeout, linger time.Duration, quiet bool) int {
+func run(timeout time.Duration, quiet bool) int {
 	say := func(format string, args ...any) {
 		if !quiet {
 			fmt.Fprintf(os.Stderr, "run: "+format+"\n", args...)
@@ -55,13 +54,11 @@ func run(timeout, linger time.Duration, quiet bool) int {
 			a.Signal(sig.(syscall.Signal))
 		}
 	}()
-	watch := newWatcher()
-	go watch.run(a.Ended(), say)
-	sig, stopping := syscall.SIGTERM, false
+	sig := syscall.SIGTERM
 	select {
 	case <-a.Ended():
 	case s := <-stops:
-		sig, stopping = s.(syscall.Signal), true
+		sig = s.(syscall.Signal)
 	}
 	go func() {
 		<-stops
@@ -71,9 +68,5 @@ func run(timeout, linger time.Duration, quiet bool) int {
 	exit, ended := a.Exit()
 	say("ended %t code %d signal %d byUs %t empty %t",
 		ended, exit.Code, int(exit.Signal), exit.KilledByUs, empty)
-	if v := watch.end(exit, stopping); v.Cause != app.Ended {
-		say("because %v: %v", v.Victim, v.Cause)
-	}
-	time.Sleep(linger)
 	return exit.Code
 }
