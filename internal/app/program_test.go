@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -26,6 +27,8 @@ func TestMain(m *testing.M) {
 		panic(err)
 	}
 	programDir = dir
+	// Under nohup, the commands would start with SIGHUP ignored, unless it is caught here.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
 	code := m.Run()
 	os.RemoveAll(dir)
 	os.Exit(code)
