@@ -77,6 +77,19 @@ func (h *History) findGrowth(in *Input) Growth {
 	return Growth{}
 }
 
+// contradicted reports whether an input does not agree with what was found at the last point: it
+// has another limit or none, or much less room is left than the growth would take by now.
+func (g *Growth) contradicted(in *Input) bool {
+	c := &in.Memory.Container
+	if !g.Known || !c.Unreclaimable.Known {
+		return false
+	}
+	limit := c.EffectiveLimit()
+	room := float64(limit.Bytes - c.Unreclaimable.Bytes)
+	return !limit.Known || limit.Bytes != g.LimitBytes || room <= 0 ||
+		room < float64(g.BytesPerMinute)*g.Soonest.Minutes()/2
+}
+
 // String returns sentences for people, or "" for a growth that says nothing.
 func (g Growth) String() string {
 	if !g.Known {

@@ -225,7 +225,36 @@ func TestGrowthShapes(t *testing.T) {
 				}
 				return true
 			},
-			want: "----mm",
+			want: "------",
+		},
+		{
+			name: "one step in what drifts a little", hours: 3, every: tenMinutes,
+			use: func(s float64) float64 {
+				if s >= hour {
+					return 200 + s/36000
+				}
+				return 50 + s/36000
+			},
+			want: "------------------",
+		},
+		{
+			name: "one peak over a slow drift", hours: 3, every: tenMinutes,
+			use: func(s float64) float64 {
+				if s == 61*60 {
+					return 250
+				}
+				return 60 + s/hour*15
+			},
+			want: "------------------",
+		},
+		{
+			name: "a soft limit that is passed", hours: 3, every: tenMinutes,
+			use: func(s float64) float64 { return 40 + s/40 },
+			change: func(_ int, in *Input) bool {
+				in.Memory.Container.High = known(200 * mib)
+				return true
+			},
+			want: "------mmmm--------",
 		},
 		{
 			name: "no limit", hours: 1.5, every: tenMinutes,

@@ -9,6 +9,7 @@ const (
 	blocks     = 6    // of which the first three are early, and the last three late
 	minRise    = 0.03 // of the limit, from the first block to the last
 	minSteady  = 0.7  // of the early slope, which the late one must keep
+	minEven    = 0.25 // of the whole slope, which the early and the late one must have
 	soonFactor = 1.15 // of the largest slope
 	lateFactor = 0.85 // of the smallest slope
 )
@@ -46,8 +47,13 @@ func (s *Series) growth(n int, since int64, limit float64) Growth {
 		return max(0, (limit-swing-lows[5].bytes)/slope-(float64(n)-lows[5].at))
 	}
 	rate := min(whole, late)
-	if late < minSteady*early || until(rate, swing) > float64(n) {
+	switch {
+	case late < minSteady*early: // it slows down
 		return Growth{}
+	case min(early, late) < minEven*whole: // it came in one step
+		return Growth{}
+	case until(rate, swing) > float64(n), until(rate, 0) > 2*float64(n):
+		return Growth{} // the limit is further away than n points
 	}
 	step := time.Duration(s.StepSeconds) * time.Second
 	points := func(n float64) time.Duration { return time.Duration(n * float64(step)) }
@@ -93,12 +99,17 @@ func (s *Series) highest(since int64, end int) float64 {
 	return float64(highest)
 }
 
-// swing returns how far the highest values stand above the line of the lowest ones.
+// swing returns how far the highest values stand above the line of the lowest ones. A peak that
+// has not come back in another block does not count, unless it is in the last one.
 func (s *Series) swing(first, n int, from low, slope float64) float64 {
-	swing := 0.0
-	for i := range n {
-		line := from.bytes + slope*(float64(i)-from.at)
-		swing = max(swing, float64(s.At(first+i).Unreclaimable.Max)-line)
+	var swing, highest, second float64
+	for block := range blocks {
+		swing = 0
+		for i := block * n / blocks; i < (block+1)*n/blocks; i++ {
+			line := from.bytes + slope*(float64(i)-from.at)
+			swing = max(swing, float64(s.At(first+i).Unreclaimable.Max)-line)
+		}
+		highest, second = max(highest, swing), max(second, min(highest, swing))
 	}
-	return swing
+	return max(swing, second)
 }

@@ -136,6 +136,9 @@ func (h *History) Observe(s *State) (completed bool) {
 	if completed {
 		h.observeGrowth(&s.Input)
 	}
+	if h.Growth.contradicted(&s.Input) {
+		h.Growth, h.growing = Growth{}, 0
+	}
 	h.dropChanges(s.Time.Unix())
 	if stale := h.lastTime.Add(StaleAfter); !h.lastTime.IsZero() && s.Time.After(stale) {
 		// Recorded now, because nothing was observed at the time.

@@ -88,7 +88,7 @@ async function poll() {
 			history = newHistory
 			lastHistory = Date.now()
 		}
-		report = newReport.version || refused ? newReport : { ...report, ...newReport }
+		report = newReport.version || refused ? newReport : { ...report, growth: undefined, ...newReport }
 		updateToken(refused)
 	} catch {
 		if (mine != round) return
@@ -278,7 +278,8 @@ function timeScale({ times, step }) {
 	const left = 38, right = width - (wide ? 90 : 28)
 	const last = times.at(-1) ?? Date.parse(report.time) / 1000
 	const first = Math.min(times[0] ?? last, last - step)
-	const end = last + (report.growth?.limitInSeconds ?? 0)
+	const now = Date.parse(report.time) / 1000, limitIn = report.growth?.limitInSeconds
+	const end = limitIn == null ? last : Math.max(last, now + limitIn)
 	const perSecond = (right - left) / (end - first)
 	return {
 		wide, left, right, first, last, end, perSecond,
@@ -290,7 +291,8 @@ function timeScale({ times, step }) {
 function byteScale({ column, names, limit, goLimit }) {
 	const top = 40, bottom = 276, log = view.scale.value == 'log'
 	const used = names.flatMap(name => ['', 'Min', 'Max'].flatMap(part => column(name + part))).filter(v => v > 0)
-	const ceiling = Math.max(MiB, limit || 0, goLimit || 0, ...column('limit'), ...used)
+	const reached = isKnown(report.growth?.limitInSeconds) ? containerLimit() : 0
+	const ceiling = Math.max(MiB, limit || 0, goLimit || 0, reached, ...column('limit'), ...used)
 	const lowest = log ? roundDown(Math.min(ceiling / 4, ...used) / MiB) * MiB : 0
 	const highest = ceiling * (log ? 1.4 : 1.06)
 	const place = log ? Math.log2 : v => v
