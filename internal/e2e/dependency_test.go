@@ -19,6 +19,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -107,7 +108,7 @@ func TestDependencyRedis(t *testing.T) {
 	for _, tt := range []struct {
 		name, scheme string
 		args         []string
-		stderr       string // empty for a pass
+		stderr       string // empty for a pass; alternatives are separated by |
 	}{
 		{"open", "redis", nil, ""},
 		{"with a password", "redis", []string{"--requirepass", "hunter3"}, ""},
@@ -116,7 +117,9 @@ func TestDependencyRedis(t *testing.T) {
 		{"no permissions", "redis", []string{"--user", "default", "on", "nopass", "-@all"}, ""},
 		{"TLS", "rediss", []string{"--tls-auth-clients", "no"}, ""},
 		{"TLS by option", "tls", []string{"--tls-auth-clients", "no", "--requirepass", "hunter3"}, ""},
-		{"TLS, client certificate", "rediss", nil, "probe: TLS handshake failed\n"},
+		// Redis closes with the PING unread, so that a reset may overtake its alert.
+		{"TLS, client certificate", "rediss", nil,
+			"probe: TLS handshake failed\n|probe: closed without an answer\n"},
 		{"TLS at a plain port", "plain", nil, "probe: timed out\n"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -139,6 +142,9 @@ func TestDependencyRedis(t *testing.T) {
 			startRedis(t, port, args...)
 			r := finish(t, command(t, nil, "probe", url))
 			want := result{1, "", tt.stderr}
+			if slices.Contains(strings.Split(tt.stderr, "|"), r.stderr) {
+				want.stderr = r.stderr
+			}
 			if tt.stderr == "" {
 				want = result{0, r.stdout, ""}
 			}
