@@ -95,11 +95,11 @@ func (c *command) measure() *health.App {
 	return a
 }
 
-// end returns how the command ended, and why, given the last state before. The readers are new,
+// end returns how the command ended, and why, given the last state before. The reader is new,
 // because the sampler may be using its own.
 func (c *command) end(last *health.State, stopping bool) *monitor.AppEnd {
 	exit, _ := c.app.Exit()
-	count := memory.NewReader(os.DirFS("/")).Read().Container.OOMKills
+	count := memory.OOMKills(os.DirFS("/"))
 	if !count.Known {
 		count = last.Memory.Container.OOMKills
 	}
@@ -114,7 +114,7 @@ func (c *command) end(last *health.State, stopping bool) *monitor.AppEnd {
 // startFailed reports that the command could not be started, and returns the exit code.
 func startFailed(err error, stderr io.Writer) int {
 	fmt.Fprintln(stderr, "healthd:", err)
-	app.TerminationLog(app.TerminationLogPath).Write(err.Error())
+	app.TerminationLogPath.Write(err.Error())
 	if start, ok := errors.AsType[*app.StartError](err); ok {
 		return start.Code()
 	}
@@ -124,13 +124,12 @@ func startFailed(err error, stderr io.Writer) int {
 // writeTermination leaves the termination message of a service that has ended with err: none
 // after a regular stop, and how the command ended otherwise.
 func (s *service) writeTermination(err error) {
-	log := app.TerminationLog(app.TerminationLogPath)
 	switch {
 	case err == nil && (s.end == nil || s.end.Regular()):
-		log.Clear()
+		app.TerminationLogPath.Clear()
 	case err == nil:
-		log.Write(s.end.Message())
+		app.TerminationLogPath.Write(s.end.Message())
 	case s.end != nil:
-		log.Write(err.Error() + ". " + s.end.Message())
+		app.TerminationLogPath.Write(err.Error() + ". " + s.end.Message())
 	}
 }

@@ -15,16 +15,6 @@ import (
 	"github.com/halobuzz/healthd/internal/report"
 )
 
-// lineWriter passes lines to a goroutine that writes them, so that a reader that has stopped
-// reading (a full pipe) never blocks the code that logs. It keeps 256 lines, and drops and
-// counts those that come when it is full.
-type lineWriter struct {
-	lines   chan []byte
-	dropped atomic.Int64
-	stop    chan struct{}
-	done    chan struct{}
-}
-
 // persistentWriter writes to an io.Writer until everything is written. A command that shares the
 // standard output may have made it non-blocking, as Node does for a pipe. A write to a full pipe
 // then fails.
@@ -43,6 +33,16 @@ func (w persistentWriter) Write(line []byte) (int, error) {
 		}
 		time.Sleep(retryInterval)
 	}
+}
+
+// lineWriter passes lines to a goroutine that writes them, so that a reader that has stopped
+// reading (a full pipe) never blocks the code that logs. It keeps 256 lines, and drops and
+// counts those that come when it is full.
+type lineWriter struct {
+	lines   chan []byte
+	dropped atomic.Int64
+	stop    chan struct{}
+	done    chan struct{}
 }
 
 // newLineWriter returns a lineWriter in front of to. It reports the number of dropped lines
@@ -110,7 +110,7 @@ func logHandler(to io.Writer, cfg config.Config) slog.Handler {
 
 // logStart logs the first line, with what a person looks for there.
 func (s *service) logStart() {
-	state := s.monitor.Documents().State
+	state := s.monitor.State()
 	url := s.cfg.Listen.URL()
 	attrs := []slog.Attr{
 		slog.String("service", s.cfg.ServiceName),

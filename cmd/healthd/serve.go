@@ -111,13 +111,10 @@ func (s *service) run(ln net.Listener, signals <-chan os.Signal) error {
 	go func() { served <- s.server.Serve(ln) }()
 	var err error
 	select {
-	case err := <-served:
+	case err = <-served:
 		if s.command != nil {
 			// The app may be fine: it gets the time that it would have after a signal.
-			stopping := &stopSignals{incoming: signals, received: time.Now()}
-			if s.stopCommand(stopping) != nil {
-				s.killCommand()
-			}
+			s.stopCommand(&stopSignals{incoming: signals, received: time.Now()})
 		}
 		return err
 	case sig := <-signals:

@@ -36,24 +36,18 @@ func (s *service) stop(sig os.Signal, drain bool, incoming <-chan os.Signal) err
 		s.log.Info("draining", append(reason, "delay", s.cfg.DrainDelay.String())...)
 		err = s.drain(signals)
 	}
-	if s.command != nil {
-		s.commandEnded(false) // the reason of this stop, or by itself during the drain
+	s.commandEnded(false) // the reason of this stop, or by itself during the drain
+	if err != nil {
+		s.killCommand()
+		return err
 	}
 	timeout := s.cfg.ShutdownTimeout
-	if err == nil {
-		s.log.Info("stopping", append(reason, "timeout", timeout.String())...)
-	}
+	s.log.Info("stopping", append(reason, "timeout", timeout.String())...)
 	if s.command != nil {
-		if err == nil {
-			err = s.stopCommand(signals)
-		}
-		if err != nil {
-			s.killCommand()
+		if err := s.stopCommand(signals); err != nil {
+			return err
 		}
 		timeout = commandShutdownTimeout
-	}
-	if err != nil {
-		return err
 	}
 	return s.shutdown(signals, timeout)
 }
@@ -77,7 +71,8 @@ func (s *service) drain(signals *stopSignals) error {
 	return err
 }
 
-// stopCommand asks the command to end, unless it has ended, and waits for its process group.
+// stopCommand asks the command to end, unless it has ended, and waits for its process group. With
+// an error it has killed the group.
 func (s *service) stopCommand(signals *stopSignals) error {
 	sig := syscall.SIGTERM
 	if signals.first == os.Interrupt {
@@ -88,28 +83,33 @@ func (s *service) stopCommand(signals *stopSignals) error {
 	go func() { stopped <- s.command.app.Stop(sig, s.cfg.ShutdownTimeout) }()
 	empty, err := await(signals, stopped)
 	switch {
-	case err != nil:
-		return err
-	case !empty:
-		return errNotStopped
-	case time.Since(begun) >= s.cfg.ShutdownTimeout:
+	case err == nil && !empty:
+		err = errNotStopped
+	case err == nil && time.Since(begun) >= s.cfg.ShutdownTimeout:
 		s.log.Warn("killed the app's processes that did not end in time",
 			"timeout", s.cfg.ShutdownTimeout.String())
 	}
+	if err != nil {
+		s.killCommand()
+	}
 	s.commandEnded(true)
-	return nil
+	return err
 }
 
-// killCommand kills the command and its process group.
+// killCommand kills the command, if there is one, and its process group.
 func (s *service) killCommand() {
-	s.command.app.Kill()
-	s.command.app.Stop(syscall.SIGKILL, 0) // waits
-	s.commandEnded(true)
+	if s.command != nil {
+		s.command.app.Kill()
+		s.commandEnded(true)
+	}
 }
 
-// commandEnded logs the command's end, once it has ended and only once.
+// commandEnded logs the end of the command, if there is one, once it has ended and only once.
 func (s *service) commandEnded(expected bool) {
-	if _, ended := s.command.app.Exit(); !ended || s.end != nil {
+	if s.command == nil || s.end != nil {
+		return
+	}
+	if _, ended := s.command.app.Exit(); !ended {
 		return
 	}
 	s.end = s.command.end(s.monitor.StateBeforeEnd(), expected)

@@ -122,18 +122,26 @@ func (a *App) Exit() (Exit, bool) {
 // Signal sends sig to the command alone. A wrapper such as npm or a shell passes it on as it
 // does without healthd; processes that got it twice would be cut off in their own shutdown.
 // Signal does nothing once the command has ended.
-func (a *App) Signal(sig syscall.Signal) error {
+func (a *App) Signal(sig syscall.Signal) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.exit != nil {
-		return nil
+	if a.exit == nil {
+		syscall.Kill(a.pid, sig)
 	}
-	return syscall.Kill(a.pid, sig)
 }
 
+// killGrace is how long Kill waits for the kernel to end killed processes. A process that
+// waits for a broken disk, or that runs as a user whom healthd may not signal, stays.
+const killGrace = time.Second
+
 // Kill sends SIGKILL to the whole process group, and to the command, which may have moved to
-// another one.
-func (a *App) Kill() {
+// another one. It waits for a second and reports whether the group is empty.
+func (a *App) Kill() bool {
+	a.kill()
+	return waitFor(a.done, killGrace)
+}
+
+func (a *App) kill() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.killed = true
@@ -145,20 +153,12 @@ func (a *App) Kill() {
 	}
 }
 
-// killGrace is how long Stop waits for the kernel to end killed processes. A process that
-// waits for a broken disk, or that runs as a user whom healthd may not signal, stays.
-const killGrace = time.Second
-
 // Stop sends sig to the command and waits until its process group is empty. After timeout,
 // and whenever Kill is called, the group gets SIGKILL. If the command has ended already,
 // Stop only waits. It reports whether the group is empty.
 func (a *App) Stop(sig syscall.Signal, timeout time.Duration) bool {
-	a.Signal(sig) // if it fails, the timeout is what is left
-	if waitFor(a.done, timeout) {
-		return true
-	}
-	a.Kill()
-	return waitFor(a.done, killGrace)
+	a.Signal(sig)
+	return waitFor(a.done, timeout) || a.Kill()
 }
 
 // waitFor reports whether done is closed within the given time.

@@ -8,7 +8,7 @@ import (
 
 // TerminationLogPath is where Kubernetes mounts the file whose contents it shows as the
 // termination message of a container, whatever has ended it.
-const TerminationLogPath = "/dev/termination-log"
+const TerminationLogPath TerminationLog = "/dev/termination-log"
 
 // maxTermination bounds a message. Kubernetes cuts all of a pod's messages to 12 KiB.
 const maxTermination = 1 << 10

@@ -195,6 +195,15 @@ func (c *container) oomKills() Count {
 	return Count{n.Bytes, n.Known}
 }
 
+// OOMKills reads Container.OOMKills alone, once.
+func OOMKills(root fs.FS) Count {
+	c := newContainer(root)
+	if len(c.groups) == 0 {
+		return Count{}
+	}
+	return c.oomKills()
+}
+
 // limitsOf reads the limits of a cgroup, given the lowest limit of those above it.
 func (c *container) limitsOf(g *group, above Size) Container {
 	limit, high := c.usableLimit(parseLine(g.limit.read())), c.usableLimit(parseLine(g.high.read()))

@@ -35,11 +35,21 @@ func TestContainerOOMKills(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
+			if got := OOMKills(tt.system); got != tt.want {
+				t.Errorf("OOMKills() = %v, want %v", got, tt.want)
+			}
 			c := NewReader(tt.system).Read().Container
 			if c.OOMKills != tt.want || c.Limit != known(200*mib) {
 				t.Errorf("Read() = OOMKills %v, Limit %v, want %v, %v",
 					c.OOMKills, c.Limit, tt.want, known(200*mib))
 			}
 		})
+	}
+}
+
+func TestOOMKillsAbsent(t *testing.T) {
+	t.Parallel()
+	if got := OOMKills(newFakeSystem()); got.Known {
+		t.Errorf("OOMKills() of no files = %v, want unknown", got)
 	}
 }

@@ -18,18 +18,18 @@ const evictionQuiet = time.Minute
 // that is 0. It runs apart from Run because a log that blocks must not stop the measurements.
 func (m *Monitor) Log(ctx context.Context, log *slog.Logger, interval time.Duration) {
 	l := changeLog{log: log, interval: interval}
-	l.goLimit = m.documents.Load().State.GoLimit // the start-up line has it
+	l.goLimit = m.State().GoLimit // the start-up line has it
 	l.due = time.Now().Add(interval)
 	stale := time.NewTimer(health.StaleAfter)
 	defer stale.Stop()
 	for {
-		l.logState(ctx, m.documents.Load().State)
+		l.logState(ctx, m.State())
 		select {
 		case <-ctx.Done():
 			return
 		case <-m.published:
 		case <-stale.C:
-			last := m.documents.Load().State
+			last := m.State()
 			if time.Since(last.Time) < health.StaleAfter {
 				break // log has blocked since the timer was set, and so has hidden newer states
 			}
