@@ -43,8 +43,8 @@ func (s *source) commandSettings(c *Config) {
 }
 
 // appCheck returns where to ask whether the command answers, and whether that was configured. With
-// "off", for a command that has a PORT and does not listen, it returns nil. A
-// problem does not quote the URL, which may contain a secret.
+// "off", for a command that has a PORT and does not listen, it returns nil. A problem does not
+// quote the URL, which may contain a secret.
 func (s *source) appCheck() (target *probe.Target, configured bool) {
 	url := s.find(appCheckKey).value
 	if url == "off" {

@@ -21,6 +21,16 @@ type App struct {
 	JudgesLiveness bool          // Check decides whether the command hangs, too
 }
 
+// AppAnon returns the anonymous memory of all processes of the command. It is unknown without a
+// command, and where no process can be seen.
+func (in *Input) AppAnon() memory.Size {
+	if in.App == nil {
+		return memory.Size{}
+	}
+	p := &in.App.Processes
+	return memory.Size{Bytes: p.AnonBytes, Known: len(p.PIDs) > 0}
+}
+
 // appCheckName cannot be that of a dependency, which ends with ":responseTime".
 const appCheckName = "app:answerTime"
 
@@ -61,16 +71,16 @@ type stopRule struct {
 // observe reports whether the command is to be stopped, and whether it would be if memory had not
 // been over the threshold from the beginning. Memory that the kernel could free does not count.
 func (r *stopRule) observe(in *Input) (due, disarmed bool) {
-	c := &in.Memory.Container
-	limit := c.EffectiveLimit()
-	if !c.Unreclaimable.Known || !limit.Known {
-		r.contradictedSince = time.Time{} // which restarts the hold, as for a check
-		return r.exceeded, false
-	}
-	used := memory.Percent(c.Unreclaimable.Bytes, limit.Bytes)
 	if r.percent == 0 || in.Time.Sub(in.App.Started) < armAfter {
 		return false, false
 	}
+	c := &in.Memory.Container
+	limit := c.EffectiveLimit()
+	if !c.Unreclaimable.Known || !limit.Known {
+		r.restartHold()
+		return r.exceeded, false
+	}
+	used := memory.Percent(c.Unreclaimable.Bytes, limit.Bytes)
 	if !r.armed && used >= r.percent {
 		return false, true
 	}

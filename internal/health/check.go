@@ -55,6 +55,9 @@ func (t *threshold) observe(now time.Time, value float64) {
 	}
 }
 
+// restartHold makes the values that contradict exceeded start anew, because one is missing.
+func (t *threshold) restartHold() { t.contradictedSince = time.Time{} }
+
 // check judges a percentage over time.
 type check struct {
 	name    string
@@ -101,7 +104,8 @@ func (c *check) observe(now time.Time, value float64, known bool) {
 		c.fail.observe(now, value)
 		return
 	}
-	c.warn.contradictedSince, c.fail.contradictedSince = time.Time{}, time.Time{}
+	c.warn.restartHold()
+	c.fail.restartHold()
 	if now.Sub(c.lastTime) > forgetAfter {
 		c.warn.exceeded, c.fail.exceeded = false, false
 	}

@@ -26,6 +26,7 @@ func slope(from, to low) float64 { return (to.bytes - from.bytes) / (to.at - fro
 //     than the first block's. A sawtooth of hours only returns to where it has been.
 //   - The slope has not become much smaller, as it does after a start and in a cache that is
 //     nearly full.
+//   - The first half and the second have both grown. One step between them is no growth.
 //   - The limit is reached within as many points. Further away, no slope is known well enough.
 func (s *Series) growth(n int, since int64, limit float64) Growth {
 	first := s.len - n

@@ -47,13 +47,15 @@ func (p *Point) add(in *Input) {
 	p.RSS.add(memory.Size{Bytes: m.RSSBytes, Known: m.RSSSource == memory.KernelRSS})
 	p.WorkingSet.add(c.WorkingSet)
 	p.Unreclaimable.add(c.Unreclaimable)
-	p.AppBytes, p.LimitBytes = Unknown, Unknown
-	if in.App != nil && len(in.App.Processes.PIDs) > 0 {
-		p.AppBytes = in.App.Processes.AnonBytes
+	p.AppBytes, p.LimitBytes = orUnknown(in.AppAnon()), orUnknown(c.Limit)
+}
+
+// orUnknown returns the bytes of a size, or Unknown.
+func orUnknown(s memory.Size) int64 {
+	if !s.Known {
+		return Unknown
 	}
-	if c.Limit.Known {
-		p.LimitBytes = c.Limit.Bytes
-	}
+	return s.Bytes
 }
 
 // Series is a ring of completed points, beside the one that is being filled.

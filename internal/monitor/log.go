@@ -164,10 +164,7 @@ func vitals(s *health.State) []slog.Attr {
 	if used, ok := c.UsedPercent(); ok {
 		attrs = append(attrs, slog.Float64("usedPercent", math.Round(used*10)/10))
 	}
-	if s.App != nil && len(s.App.Processes.PIDs) > 0 {
-		attrs = append(attrs, slog.Int64("appAnonBytes", s.App.Processes.AnonBytes))
-	}
-	return attrs
+	return appendKnown(attrs, "appAnonBytes", s.AppAnon())
 }
 
 func appendKnown(attrs []slog.Attr, name string, s memory.Size) []slog.Attr {

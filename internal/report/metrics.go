@@ -91,10 +91,9 @@ func (w *Writer) writeMetrics(s *health.State) *Document {
 		"Unix time of the start of the process.", float64(w.service.Started.UnixMilli())/1000, 3)
 
 	if a := s.App; a != nil {
-		if len(a.Processes.PIDs) > 0 {
+		if anon := s.AppAnon(); anon.Known {
 			t.integer("healthd_app_anon_bytes", gauge,
-				"Memory of all processes beside healthd, without the pages of files.",
-				a.Processes.AnonBytes)
+				"Memory of all processes beside healthd, without the pages of files.", anon.Bytes)
 		}
 		t.seconds("healthd_app_start_time_seconds", gauge,
 			"Unix time of the start of the command.", float64(a.Started.UnixMilli())/1000, 3)

@@ -256,8 +256,9 @@ function newChart() {
 	const times = points.timeUnixSeconds || [], step = points.stepSeconds
 	const column = name => points[name + 'Bytes'] || []
 	const { container, goLimitBytes: goLimit } = report.memory
-	const names = Object.keys(seriesNames()).filter(name => !times.length || column(name).some(isKnown))
-	const c = { times, step, column, names, limit: container?.limitBytes, goLimit }
+	const labels = seriesNames()
+	const names = Object.keys(labels).filter(name => !times.length || column(name).some(isKnown))
+	const c = { times, step, column, labels, names, limit: container?.limitBytes, goLimit }
 	return Object.assign(c, timeScale(c), byteScale(c))
 }
 
@@ -276,9 +277,9 @@ function seriesNames() {
 function timeScale({ times, step }) {
 	const width = plot.clientWidth, wide = width > 480
 	const left = 38, right = width - (wide ? 90 : 28)
-	const last = times.at(-1) ?? Date.parse(report.time) / 1000
-	const first = Math.min(times[0] ?? last, last - step)
 	const now = Date.parse(report.time) / 1000, limitIn = report.growth?.limitInSeconds
+	const last = times.at(-1) ?? now
+	const first = Math.min(times[0] ?? last, last - step)
 	const end = limitIn == null ? last : Math.max(last, now + limitIn)
 	const perSecond = (right - left) / (end - first)
 	return {
@@ -432,7 +433,7 @@ function seriesLabels(c) {
 	const ends = c.names.map(name => ({ name, y: c.y(c.column(name).findLast(isKnown)) + below })).sort((a, b) => a.y - b.y)
 	ends.reduce((above, end) => end.y = Math.max(end.y, above + 14), 0)
 	ends.reduceRight((below, end) => end.y = Math.min(end.y, below - 14), c.bottom + 10)
-	return ends.map(({ name, y }) => text(c.x(c.last) + 8, y + 4, seriesNames()[name], 'name ' + name)).join('')
+	return ends.map(({ name, y }) => text(c.x(c.last) + 8, y + 4, c.labels[name], 'name ' + name)).join('')
 }
 
 // The cursor, and the chart in words
@@ -459,17 +460,17 @@ function showValues(c) {
 	const values = c.names.map(name => ({ name, value: mib(c.column(name)[i]) }))
 	const sample = name => `<svg class="${name}" aria-hidden="true"><path class="line" d="M2 4h24"/></svg>`
 	$('values').innerHTML = `<div><dt>Time</dt><dd>${at}</dd></div>` + values.map(({ name, value }) =>
-		`<div><dt>${sample(name)}${seriesNames()[name]}</dt><dd>${value}</dd></div>`).join('')
+		`<div><dt>${sample(name)}${c.labels[name]}</dt><dd>${value}</dd></div>`).join('')
 	plot.ariaValueMax = Math.max(0, c.times.length - 1)
 	plot.ariaValueNow = i
-	plot.ariaValueText = at + values.map(({ name, value }) => `, ${seriesNames()[name]} ${value}`).join('')
+	plot.ariaValueText = at + values.map(({ name, value }) => `, ${c.labels[name]} ${value}`).join('')
 }
 
 function describe(c) {
 	const ranges = c.names.map(name => {
 		const values = c.column(name).filter(isKnown)
 		const [lowest, highest] = [Math.min(...values), Math.max(...values)].map(bytes => (bytes / MiB).toFixed(1))
-		return `${seriesNames()[name]} ${lowest} to ${highest} MiB`
+		return `${c.labels[name]} ${lowest} to ${highest} MiB`
 	})
 	const changes = statusChanges(c).slice(-6).map(({ unix, status }) => `${statusWords[status]} at ${clock(unix)}`)
 	setText($('summary'), c.times.length ? `Last ${duration(c.last - c.first)}: ${ranges.join(', ')}. ` +

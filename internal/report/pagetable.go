@@ -141,11 +141,7 @@ func writeProcesses(b *strings.Builder, app *App) {
 			write(fmt.Sprintf("%s (pid %d)", p.Name, p.PID), &p.AnonBytes, "RSS "+mebibytes(&p.RSSBytes))
 		}
 	}
-	attributes := ` id="processes"`
-	if rows.Len() == 0 {
-		attributes += " hidden"
-	}
-	writeBody(b, attributes, "App", rows.String())
+	writeFilled(b, "processes", "App", rows.String())
 }
 
 // writeDependencies writes a row for every dependency. The script adds those that are missing.
@@ -167,11 +163,7 @@ func writeDependencies(b *strings.Builder, checks Checks) {
 		fmt.Fprintf(&rows, "<tr><th scope=\"row\">%s</th><td class=%q>%s</td><td>%s</td></tr>\n",
 			name, c.Status, c.Status, html.EscapeString(note))
 	}
-	attributes := ` id="dependencies"`
-	if rows.Len() == 0 {
-		attributes += " hidden"
-	}
-	writeBody(b, attributes, "Dependencies", rows.String())
+	writeFilled(b, "dependencies", "Dependencies", rows.String())
 }
 
 func writeGroup(b *strings.Builder, g group, attribute string, locked bool) {
@@ -195,6 +187,15 @@ func writeGroup(b *strings.Builder, g group, attribute string, locked bool) {
 		attribute += " hidden"
 	}
 	writeBody(b, attribute, g.title, rows.String())
+}
+
+// writeFilled writes a group whose rows the script fills. It is hidden without any.
+func writeFilled(b *strings.Builder, id, title, rows string) {
+	attributes := fmt.Sprintf(" id=%q", id)
+	if rows == "" {
+		attributes += " hidden"
+	}
+	writeBody(b, attributes, title, rows)
 }
 
 func writeBody(b *strings.Builder, attributes, title, rows string) {
