@@ -5,7 +5,6 @@ package e2e
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -64,10 +63,8 @@ func TestCompareApp(t *testing.T) {
 func installPM2(t *testing.T, express contender) contender {
 	t.Helper()
 	dir := t.TempDir()
-	install := exec.Command("npm", "install", "--silent", "--no-audit", "--no-fund", "pm2@6")
-	install.Dir = dir
-	if out, err := install.CombinedOutput(); err != nil {
-		t.Fatalf("npm install: %v\n%s", err, out)
+	if err := npmInstall(dir, "pm2@6"); err != nil {
+		t.Fatal(err)
 	}
 	return contender{
 		name:    "pm2-runtime",
@@ -79,11 +76,7 @@ func installPM2(t *testing.T, express contender) contender {
 // measureSupervised runs the app in a memory cgroup of its own, and measures at rest.
 func measureSupervised(t *testing.T, c contender, to *supervised) {
 	t.Helper()
-	root, usage := memoryRoot()
-	dir, err := os.MkdirTemp(root, "compare")
-	if err != nil {
-		t.Fatal(err)
-	}
+	dir, charge := newMemoryGroup(t)
 	defer os.Remove(dir)
 	c.command = append(entering(dir), c.command...)
 	s := c.start(t)
@@ -93,7 +86,7 @@ func measureSupervised(t *testing.T, c contender, to *supervised) {
 	time.Sleep(2 * time.Second)
 	perSecond := float64(cpuTime(t, s.pid())-before) / time.Since(began).Seconds()
 	to.cpu = append(to.cpu, time.Duration(perSecond))
-	to.charge = append(to.charge, fileNumber(t, filepath.Join(dir, usage), ""))
+	to.charge = append(to.charge, charge())
 	to.rss = append(to.rss, vmRSS(t, s.pid()))
 }
 

@@ -39,12 +39,7 @@ var nodeApp = sync.OnceValues(func() (string, error) {
 			return "", err
 		}
 	}
-	install := exec.Command("npm", "install", "--silent", "--no-audit", "--no-fund")
-	install.Dir = dir
-	if out, err := install.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("npm install: %w\n%s", err, out)
-	}
-	return dir, nil
+	return dir, npmInstall(dir)
 })
 
 // appMounts returns the options of docker run that mount what the tests need at /healthd,

@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -42,12 +43,21 @@ func installExpress(t *testing.T) (contender, bool) {
 	for _, name := range []string{"package.json", "server.js"} {
 		copyFile(t, filepath.Join("testdata/express", name), filepath.Join(dir, name))
 	}
-	install := exec.Command("npm", "install", "--silent", "--no-audit", "--no-fund")
-	install.Dir = dir
-	if out, err := install.CombinedOutput(); err != nil {
-		t.Fatalf("npm install: %v\n%s", err, out)
+	if err := npmInstall(dir); err != nil {
+		t.Fatal(err)
 	}
 	return contender{name: "Express", command: []string{"node", filepath.Join(dir, "server.js")}}, true
+}
+
+// npmInstall installs packages in dir, or without any those that its package.json names.
+func npmInstall(dir string, packages ...string) error {
+	args := append([]string{"install", "--silent", "--no-audit", "--no-fund"}, packages...)
+	install := exec.Command("npm", args...)
+	install.Dir = dir
+	if out, err := install.CombinedOutput(); err != nil {
+		return fmt.Errorf("npm install: %w\n%s", err, out)
+	}
+	return nil
 }
 
 // figures are the costs of a contender, a value per run where there are several.

@@ -109,17 +109,25 @@ func cpuTime(t *testing.T, pid int) time.Duration {
 // are charged to the cgroup that read them first, so they are not included.
 func idleCharge(t *testing.T, c contender) int64 {
 	t.Helper()
-	root, usage := memoryRoot()
-	dir, err := os.MkdirTemp(root, "compare")
-	if err != nil {
-		t.Fatal(err)
-	}
+	dir, charge := newMemoryGroup(t)
 	defer os.Remove(dir)
 	c.command = append(entering(dir), c.command...)
 	s := c.start(t)
 	defer s.kill()
 	time.Sleep(idleAfter)
-	return fileNumber(t, filepath.Join(dir, usage), "")
+	return charge()
+}
+
+// newMemoryGroup makes a memory cgroup for a comparison, and returns a function that reads its
+// charge.
+func newMemoryGroup(t *testing.T) (dir string, charge func() int64) {
+	t.Helper()
+	root, usage := memoryRoot()
+	dir, err := os.MkdirTemp(root, "compare")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir, func() int64 { return fileNumber(t, filepath.Join(dir, usage), "") }
 }
 
 // memoryRoot returns the root of the memory cgroups, and the name of the file that has the
